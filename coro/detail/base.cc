@@ -1,0 +1,31 @@
+// The cold half of the base.
+#include <eddy/coro/detail/base.h>
+
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy::detail {
+
+void unwind(loop& l, promise_base* p) noexcept {
+  chain& c = *p->of;
+  while (p) {
+    promise_base* parent = p->parent;
+    frame_of(*p).destroy();
+    p = parent;
+  }
+  c.end = ending::stopped;
+  at_base(l, c);
+}
+
+void wake_on_wrong_thread() noexcept {
+  misuse("a task is woken or cancelled on a thread that is not its own (use post or run_on)");
+}
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+void body_was_not_compiled() noexcept {
+  misuse(
+      "g++ 12 did not compile a coroutine's body (a co_await in the condition of if, while, for or switch, and no local "
+      "variable in the function): declare a local variable, or use g++ 13 or clang");
+}
+#endif
+
+}  // namespace eddy::detail

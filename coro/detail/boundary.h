@@ -1,0 +1,228 @@
+// Boundaries: awaiters that hold inner chains and turn their ends into a value. A branch is the root of one inner chain,
+// embedded in its boundary: no allocation for a scope. Not an interface for users.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <new>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/task.h>
+
+namespace eddy::detail {
+
+template <class A>
+using raw_result_of = decltype(std::declval<awaiter_of<A>&>().await_resume());
+/// What can be kept of a result: void is std::monostate, and a reference becomes a value.
+template <class R>
+using storable = std::conditional_t<std::is_void_v<R>, std::monostate, std::remove_cvref_t<R>>;
+template <class A>
+using result_of = storable<raw_result_of<A>>;
+
+/// How something ended, and with what.
+template <class R>
+class outcome {
+ public:
+  outcome() noexcept {}
+  outcome(const outcome&) = delete;
+  outcome& operator=(const outcome&) = delete;
+  ~outcome() { reset(); }
+
+  ending how() const noexcept { return how_; }
+  R& value() noexcept { return value_; }
+  const std::exception_ptr& error() const noexcept { return error_; }
+
+  template <class... U>
+  void set_value(U&&... u) {
+    std::construct_at(std::addressof(value_), std::forward<U>(u)...);
+    how_ = ending::value;
+  }
+  void set_error(std::exception_ptr e) noexcept {
+    reset();
+    std::construct_at(std::addressof(error_), std::move(e));
+    how_ = ending::error;
+  }
+  void set_stopped() noexcept {
+    reset();
+    how_ = ending::stopped;
+  }
+  /// The value, moved out; rethrows an exception.
+  R take() {
+    if (how_ == ending::error) std::rethrow_exception(error_);
+    return std::move(value_);
+  }
+
+ private:
+  void reset() noexcept {
+    if (how_ == ending::value) {
+      std::destroy_at(std::addressof(value_));
+    } else if (how_ == ending::error) {
+      std::destroy_at(std::addressof(error_));
+    }
+    how_ = ending::none;
+  }
+  ending how_ = ending::none;
+  union {
+    R value_;
+    std::exception_ptr error_;
+  };
+};
+
+/// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it was stopped".
+struct hand_written_frame {
+  hand_written_frame() noexcept = default;
+  void (*resume)(void*) = nullptr;
+  void (*destroy)(void*) = nullptr;
+  promise_base promise;
+};
+static_assert(offsetof(hand_written_frame, promise) == 2 * sizeof(void*));
+
+/// What a boundary does towards the chain above it, always at the base.
+struct boundary : work, awaiter_tag {
+  boundary() noexcept = default;
+  bool await_ready() const noexcept { return false; }
+
+  promise_base& waiter() const noexcept { return waiter_of(*this); }
+  chain& above() const noexcept { return *waiter().of; }
+  /// A boundary enters even in a stopping chain: its bodies see the request at their own leaves.
+  void enter_boundary(promise_base& p, const wait_type& wait, std::source_location where) noexcept {
+    p.where = where;
+    type = &wait;
+    context = &p;
+    p.of->leaf = this;
+  }
+  void leave() noexcept { above().leaf = nullptr; }
+  void deliver() noexcept {
+    leave();
+    resume_next(*above().home, waiter());
+  }
+  void stop() noexcept {
+    leave();
+    unwind_next(*above().home, waiter());
+  }
+};
+
+/// The root of an inner chain that awaits an `A` (an rvalue- or lvalue-reference type). Host: the boundary; its
+/// `ended(branch&)` is called at the base when the chain has ended after start() had returned false.
+template <class A, class Host>
+class branch {
+ public:
+  using awaiter_type = awaiter_of<A>;
+  using raw = raw_result_of<A>;
+  using result_type = result_of<A>;
+
+  explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
+  branch(const branch&) = delete;
+  branch& operator=(const branch&) = delete;
+  ~branch() {}
+
+  chain inner;
+  outcome<result_type> out;
+
+  /// `shielded`: does not see a request that reaches the chain above (a forced one it does).
+  void prepare(Host& host, const promise_base& at, bool shielded) noexcept {
+    const chain& outer = *at.of;
+    host_ = &host;
+    inner.home = outer.home;
+    inner.background = outer.background;
+    inner.forced = outer.forced;
+    inner.stop_requested = outer.forced || (outer.stop_requested && !shielded);
+    inner.type = &ended_work;
+    inner.context = this;
+    frame_.promise.of = &inner;
+    frame_.promise.where = at.where;
+    frame_.resume = [](void* p) { of(p).finish(); };
+    frame_.destroy = [](void* p) { of(p).drop_awaiter(); };
+  }
+
+  /// Begins, as a call. True: it has ended already; host.ended is then not called.
+  bool start() noexcept {
+    struct now_running {
+      loop& l;
+      chain* before;
+      now_running(loop& home, chain& c) noexcept : l(home), before(std::exchange(home.running, &c)) {}
+      ~now_running() { l.running = before; }
+    } const running(*inner.home, inner);
+    try {
+      if constexpr (made) new (static_cast<void*>(&awaiter_)) awaiter_type(get_awaiter(static_cast<A>(source_)));
+      started_ = true;
+      if (!awaiter().await_ready()) {
+        const auto h = std::coroutine_handle<promise_base>::from_promise(frame_.promise);
+        using answer = decltype(awaiter().await_suspend(h, frame_.promise.where));
+        if constexpr (std::is_void_v<answer>) {
+          awaiter().await_suspend(h, frame_.promise.where);
+          return false;
+        } else {
+          if (awaiter().await_suspend(h, frame_.promise.where)) return false;
+        }
+      }
+    } catch (...) {
+      out.set_error(std::current_exception());
+      drop_awaiter();
+      inner.end = ending::error;
+      return true;
+    }
+    collect();
+    return true;
+  }
+
+ private:
+  static constexpr bool made = !std::is_reference_v<awaiter_type>;
+
+  static branch& of(void* frame) noexcept {
+    auto* f = static_cast<hand_written_frame*>(frame);
+    return *static_cast<branch*>(f->promise.of->context);
+  }
+  static void ended(work* w) noexcept {
+    auto& b = *static_cast<branch*>(w->context);
+    if (b.inner.end == ending::stopped) b.out.set_stopped();
+    b.host_->ended(b);
+  }
+  static constexpr work_type ended_work{&ended, nullptr};
+
+  auto& awaiter() noexcept {
+    if constexpr (made) {
+      return awaiter_;
+    } else {
+      return source_;
+    }
+  }
+  void drop_awaiter() noexcept {
+    if constexpr (made) {
+      if (std::exchange(started_, false)) awaiter_.~awaiter_type();
+    }
+  }
+  void collect() noexcept {
+    try {
+      if constexpr (std::is_void_v<raw>) {
+        awaiter().await_resume();
+        out.set_value();
+      } else {
+        out.set_value(awaiter().await_resume());
+      }
+    } catch (...) {
+      out.set_error(std::current_exception());
+    }
+    inner.end = out.how();
+    drop_awaiter();
+  }
+  void finish() noexcept {
+    collect();
+    at_base(*inner.home, inner);
+  }
+
+  hand_written_frame frame_;
+  Host* host_ = nullptr;
+  bool started_ = false;
+  A source_;
+  union {
+    std::conditional_t<made, awaiter_type, char> awaiter_;
+  };
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,96 @@
+// Frames and chains: the head of every coroutine frame of ours, the chain (one line of frames, each awaiting the next: the
+// unit of cancel and of unwinding), what a chain waits for, and how it is asked to stop. Not an interface for users.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+#include <type_traits>
+
+#include <eddy/runtime/detail/work.h>
+
+namespace eddy::detail {
+
+class loop;
+struct chain;
+
+enum class ending : unsigned char { none, value, error, stopped };
+
+/// Head of every frame that the base can resume or unwind.
+struct promise_base {
+  promise_base() noexcept = default;
+  promise_base(const promise_base&) = delete;
+  promise_base& operator=(const promise_base&) = delete;
+
+  promise_base* parent = nullptr;  ///< the frame that awaits this one; null: the outermost of its chain
+  chain* of = nullptr;
+  std::source_location where{};  ///< the co_await at which this frame is suspended
+  ending end = ending::none;
+  bool inline_start = false;  ///< whoever started us is still below us on the native stack
+  bool unwinding = false;     ///< the base's next visit destroys from here outwards, instead of resuming
+};
+
+/// A frame whose promise begins with a promise_base.
+using frame_handle = std::coroutine_handle<promise_base>;
+inline frame_handle frame_of(promise_base& p) noexcept { return frame_handle::from_promise(p); }
+
+class ask_list;
+
+/// What can be done with something that a chain waits for; it lives in the awaiter, and awaiters never move.
+struct wait_type : work_type {
+  const char* name;  ///< as in api.md: "sleep_for", "event::wait"
+  /// The wait is asked to end: now (it makes itself ready, as stopped or with its result) or later, by its own report.
+  /// Called at most once for each level (asked; forced). Boundaries pass it on to the chains below.
+  void (*cancel)(work&, ask_list&) noexcept;
+  /// Boundaries: calls `f` for each chain below. Null: a leaf.
+  void (*visit)(const work&, void* context, void (*f)(void* context, const chain&));
+};
+inline const wait_type& wait_type_of(const work& w) noexcept { return *static_cast<const wait_type*>(w.type); }
+
+/// One line of frames, each awaiting the next, ending at a boundary (or at a spawned task's root). It has at most one
+/// suspended leaf, so registering a wait is one pointer store. As a work item it stands for what comes next at its root: it
+/// begins, or it has ended. `context` is the promise of its outermost frame.
+struct chain : work {
+  using work::work;
+  work* leaf = nullptr;  ///< what the innermost frame waits for; null while it runs or is being unwound
+  loop* home = nullptr;
+  bool stop_requested = false;
+  bool forced = false;      ///< asked by the end of everything: shields too
+  bool background = false;  ///< does not hold the loop
+  bool leaf_ready = false;  ///< the leaf has been made ready, and not yet run
+  ending end = ending::none;
+};
+
+/// Chains that are being asked to stop. A request walks chains with a list, never by recursion: scopes may nest 10^5 deep.
+class ask_list {
+ public:
+  explicit ask_list(bool force) noexcept : force_(force) {}
+  bool forced() const noexcept { return force_; }
+  /// Each chain is asked at most once, and once more when forced. In the order of the calls.
+  void ask(chain& c) noexcept {
+    if (force_ ? c.forced : c.stop_requested) return;
+    c.stop_requested = true;
+    c.forced |= force_;
+    if (c.leaf) chains_.push(c);  // one that has not begun stands in the microtask queue, and needs no more than the flag
+  }
+  /// Asks the leaves of all that was added. Runs no user code.
+  void run() noexcept {
+    while (auto* c = static_cast<chain*>(chains_.pop())) {
+      if (c->leaf) wait_type_of(*c->leaf).cancel(*c->leaf, *this);
+    }
+  }
+
+ private:
+  work_queue chains_;
+  bool force_;
+};
+
+inline void request_stop(chain& c) noexcept {
+  ask_list asked(false);
+  asked.ask(c);
+  asked.run();
+}
+
+template <class P>
+concept our_promise = std::is_base_of_v<promise_base, P>;
+
+}  // namespace eddy::detail

@@ -1,0 +1,65 @@
+// Awaiting what is not ours: it cannot be cancelled (a cancel waits) and is not pending. Foreign code resumes whatever
+// handle it was given, whenever it likes; so it gets a frame of ours that only makes the task ready.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+#include <type_traits>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/task.h>
+
+namespace eddy::detail {
+
+template <class A>
+class foreign_awaiter : public work, public awaiter_tag {
+ public:
+  explicit foreign_awaiter(A&& a) : source_(static_cast<A&&>(a)), awaiter_(make()) {}
+
+  bool await_ready() { return awaiter_.await_ready(); }
+  template <our_promise P>
+  bool await_suspend(std::coroutine_handle<P> h, std::source_location where = std::source_location::current()) {
+    static constexpr wait_type wait{wait_work, "a foreign awaitable", [](work&, ask_list&) noexcept {}, nullptr};
+    if (!enter(*this, h.promise(), wait, where)) return true;
+    proxy_.context = this;
+    proxy_.resume = [](void* p) { make_ready(*static_cast<proxy*>(p)->context); };
+    proxy_.destroy = [](void* p) { make_stopped(*static_cast<proxy*>(p)->context); };
+    const auto handle = std::coroutine_handle<>::from_address(&proxy_);
+    using answer = decltype(awaiter_.await_suspend(handle));
+    if constexpr (std::is_void_v<answer>) {
+      awaiter_.await_suspend(handle);
+      return true;
+    } else if constexpr (std::is_same_v<answer, bool>) {
+      if (awaiter_.await_suspend(handle)) return true;
+      h.promise().of->leaf = nullptr;
+      return false;
+    } else {
+      awaiter_.await_suspend(handle).resume();
+      return true;
+    }
+  }
+  decltype(auto) await_resume() { return awaiter_.await_resume(); }
+
+ private:
+  struct proxy {
+    proxy() noexcept = default;
+    void (*resume)(void*) = nullptr;
+    void (*destroy)(void*) = nullptr;
+    foreign_awaiter* context = nullptr;
+  };
+  using kept = std::conditional_t<std::is_reference_v<awaiter_of<A>>, std::remove_reference_t<awaiter_of<A>>&,
+                                  awaiter_of<A>>;
+  kept make() {
+    if constexpr (std::is_reference_v<awaiter_of<A>>) {
+      return source_;
+    } else {
+      return get_awaiter(static_cast<A&&>(source_));
+    }
+  }
+  proxy proxy_;
+  A&& source_;
+  kept awaiter_;
+};
+
+}  // namespace eddy::detail

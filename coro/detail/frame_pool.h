@@ -1,0 +1,61 @@
+// Memory for coroutine frames and task roots: size classes of 16 bytes, last in first out, one pool for each thread.
+// Not an interface for users.
+#pragma once
+
+#include <cstddef>
+#include <new>
+
+namespace eddy::detail {
+
+struct frame_counts {
+  std::size_t live = 0;    // blocks handed out
+  std::size_t cached = 0;  // blocks kept for later
+};
+
+/// Blocks of up to `largest` bytes are kept in a list for each size when given back; trim() gives back to the system what
+/// is far above need. A frame that is destroyed on another thread than the one that made it goes to that thread's pool.
+class frame_pool {
+ public:
+  static constexpr std::size_t step = 16;
+  static constexpr std::size_t classes = 65;
+  static constexpr std::size_t largest = step * (classes - 1);
+
+  /// Throws std::bad_alloc.
+  void* get(std::size_t size) {
+    const std::size_t c = (size + step - 1) / step;
+    if (c < classes) [[likely]] {
+      if (node* n = lists_[c]) [[likely]] {
+        lists_[c] = n->next;
+        return n;
+      }
+    }
+    return ::operator new(c * step);
+  }
+  void put(void* block, std::size_t size) noexcept {
+    const std::size_t c = (size + step - 1) / step;
+    if (c < classes && keeps_) [[likely]] {
+      auto* n = static_cast<node*>(block);
+      n->next = lists_[c];
+      lists_[c] = n;
+      return;
+    }
+    ::operator delete(block);
+  }
+  /// While at least one runtime lives on this thread, blocks are kept; with the last one all are given back.
+  void runtime_made() noexcept { ++keeps_; }
+  void runtime_ended() noexcept;
+  /// Gives back what is kept beyond `keep` blocks in each class.
+  void trim(std::size_t keep) noexcept;
+
+ private:
+  struct node {
+    node* next;
+  };
+  node* lists_[classes] = {};
+  unsigned keeps_ = 0;
+};
+
+/// (No destructor, so that an access needs no initialisation check.)
+extern constinit thread_local frame_pool frames;
+
+}  // namespace eddy::detail

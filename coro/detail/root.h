@@ -1,0 +1,89 @@
+// Who owns spawned tasks, and the tasks of one runtime: main, the root group, and the order in which they are stopped.
+// Not an interface for users.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <eddy/coro/detail/chain.h>
+#include <eddy/runtime/detail/loop.h>
+
+namespace eddy::detail {
+
+struct spawned_base;
+
+/// A spawned task's own table: how its memory is given back.
+struct root_type : work_type {
+  void (*free)(spawned_base&) noexcept;
+};
+
+/// Owns spawned tasks: the root group of a runtime, or a task_group. Children stand in the order in which they were started.
+struct task_owner {
+  task_owner() noexcept = default;
+  task_owner(const task_owner&) = delete;
+  task_owner& operator=(const task_owner&) = delete;
+
+  void ask_children(ask_list& asked) noexcept;
+
+  spawned_base* first = nullptr;
+  spawned_base* last = nullptr;
+  std::size_t live = 0;
+  bool stopping = false;  ///< a task spawned now never begins
+  /// A child has ended, with `end`, and has been taken out. At the base.
+  void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
+};
+
+/// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled block together with the
+/// callable, its arguments and the result (coro/spawn.h).
+struct spawned_base : chain {
+  using chain::chain;
+  std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
+  bool joined = false;           ///< a join has delivered its end
+  bool taken = false;            ///< its value has been moved out
+  spawned_base* previous_sibling = nullptr;
+  spawned_base* next_sibling = nullptr;
+  task_owner* owner = nullptr;      ///< null: it has ended
+  linked_work* joiners = nullptr;   ///< who waits for its end: a ring, first in first out
+  std::exception_ptr* error = nullptr;  ///< where its exception is kept, if it ended with one
+
+  void link(task_owner& to) noexcept;
+  void unlink() noexcept;
+  void add_joiner(linked_work& w) noexcept;
+  void remove_joiner(linked_work& w) noexcept;
+  /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
+  void has_ended() noexcept;
+  /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its exception.
+  void release() noexcept;
+};
+
+/// The tasks of one runtime.
+class root final : public task_root {
+ public:
+  explicit root(loop& l) noexcept;
+  ~root() override;
+
+  /// Of the loop that runs here; made with the first task.
+  static root& of(loop& l);
+
+  void stop(bool forced) noexcept override;
+  void stop_background() noexcept override;
+  std::string describe() const override;
+
+  void main_began(chain& main) noexcept;
+  void main_ended() noexcept;
+  void task_began(const spawned_base& s) noexcept;
+
+  task_owner children;  // the root group
+
+ private:
+  static void child_ended(task_owner& owner, spawned_base& child) noexcept;
+  loop& loop_;
+  chain* main_ = nullptr;
+};
+
+/// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for all chains below.
+void describe(std::string& out, const chain& c, const char* indent);
+
+}  // namespace eddy::detail

@@ -1,0 +1,59 @@
+// The run of a main task, from its first step to the end of everything.
+#include <eddy/coro/run.h>
+
+#include <eddy/coro/detail/root.h>
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy::detail {
+
+namespace {
+
+void tick_while_held(loop& l) {
+  while (l.holds() || l.mail_waits()) l.tick(true);
+}
+
+}  // namespace
+
+void run_main(runtime& rt, main_chain& main) {
+  loop& l = loop_of(rt);
+  const running_scope running(l);
+  root& tasks = root::of(l);
+  l.begin_run();
+  main.home = &l;
+  tasks.main_began(main);
+  if (l.stopping()) tasks.stop(false);
+
+  // Main's first steps are outside any tick, with a tick's budget.
+  l.refill_budget();
+  main.run();
+  settle(l);
+  l.drain();
+  tick_while_held(l);
+
+  std::string waiting;
+  if (tasks.foreground()) {
+    // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled, shields too.
+    waiting = "deadlock: nothing is pending, and nothing can wake what waits:" + tasks.describe();
+    l.begin_stop();
+    tasks.stop(true);
+    tick_while_held(l);
+    if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());
+  }
+  if (tasks.background()) {
+    tasks.children.stopping = true;
+    tasks.stop_background();
+    while (tasks.background() && (l.holds() || l.background_holds())) l.tick(true);
+    if (tasks.background()) tasks.stop(true);
+    while (tasks.background() && (l.holds() || l.background_holds())) l.tick(true);
+    if (tasks.background()) misuse("background tasks that cannot be ended", tasks.describe().c_str());
+  }
+  tasks.children.stopping = false;
+  if (!waiting.empty()) {
+    l.clear_failure();
+    l.end_run();
+    throw deadlock(waiting);
+  }
+  l.end_run();
+}
+
+}  // namespace eddy::detail

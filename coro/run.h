@@ -1,0 +1,139 @@
+// run: from main() into a task and back.
+#pragma once
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/task.h>
+#include <eddy/runtime/runtime.h>
+
+namespace eddy {
+
+/// run(): nothing is pending, and tasks still wait: nothing can ever wake them. what() lists each waiting task, what it
+/// waits for, and the file and line.
+class deadlock : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace detail {
+
+/// The root of main's chain, on run()'s stack.
+struct main_chain : chain {
+  explicit main_chain(const work_type& begin) noexcept : chain(begin) {}
+  bool done = false;
+};
+
+/// Runs the loop until main and everything that was spawned have ended; throws deadlock, and what nobody joined.
+void run_main(runtime& rt, main_chain& main);
+
+template <class T, class Make>
+struct main_of : main_chain {
+  explicit main_of(Make& m) noexcept : main_chain(begin_type), make(m) {}
+  Make& make;
+  outcome<storable<T>> out;
+
+  static main_of& of(work* w) noexcept { return static_cast<main_of&>(static_cast<chain&>(*w)); }
+  static void begin(work* w) noexcept {
+    main_of& self = of(w);
+    loop& l = *self.home;
+    self.type = &ended_type;
+    if (self.stop_requested) {
+      self.end = ending::stopped;
+      self.finish();
+      return;
+    }
+    l.running = &self;
+    try {
+      task<T> t = self.make();
+      promise<T>& p = t.release().promise();
+      p.of = &self;
+      self.context = &p;
+      resume_next(l, p);
+    } catch (...) {
+      self.out.set_error(std::current_exception());
+      self.end = ending::error;
+      self.finish();
+    }
+  }
+  static void ended(work* w) noexcept {
+    main_of& self = of(w);
+    if (self.end != ending::stopped) {
+      auto& p = static_cast<promise<T>&>(*static_cast<promise_base*>(self.context));
+      if (p.end == ending::error) {
+        self.out.set_error(p.error);
+      } else if constexpr (std::is_void_v<T>) {
+        self.out.set_value();
+      } else {
+        try {
+          self.out.set_value(std::move(p.value));
+        } catch (...) {
+          self.out.set_error(std::current_exception());
+        }
+      }
+      std::coroutine_handle<promise<T>>::from_promise(p).destroy();
+    }
+    self.finish();
+  }
+  void finish() noexcept {
+    if (end == ending::stopped) out.set_stopped();
+    done = true;
+    static_cast<root&>(*home->tasks).main_ended();
+    if (out.how() == ending::error) home->fail(out.error());
+  }
+  static constexpr work_type begin_type{&begin, nullptr};
+  static constexpr work_type ended_type{&ended, nullptr};
+};
+
+template <class T, class Make>
+T run_made(runtime& rt, Make make) {
+  main_of<T, Make> main(make);
+  run_main(rt, main);
+  if (main.out.how() == ending::stopped) throw stopped_error();
+  if constexpr (std::is_void_v<T>) {
+    main.out.take();
+  } else {
+    return main.out.take();
+  }
+}
+
+}  // namespace detail
+
+/// Runs `main` and everything that it begins, and returns its value when main has ended and nothing is pending. Throws what
+/// main threw; what a root task or callback threw and nobody joined; deadlock; stopped_error if main was stopped;
+/// std::system_error where an explicit choice of backend cannot be had.
+template <class T>
+T run(runtime& rt, task<T> main) {
+  return detail::run_made<T>(rt, [&main] { return std::move(main); });
+}
+
+/// The same on a runtime of its own.
+template <class T>
+T run(task<T> main) {
+  runtime rt;
+  return run(rt, std::move(main));
+}
+
+/// The same with `main(args...)`; callable and arguments are kept alive until the end of the run.
+template <class F, class... A>
+  requires detail::task_function<F, A...>
+auto run(runtime& rt, F main, A... args) {
+  using T = detail::task_value<std::invoke_result_t<F&, A...>>;
+  return detail::run_made<T>(rt, [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+}
+
+template <class F, class... A>
+  requires detail::task_function<F, A...>
+auto run(F main, A... args) {
+  runtime rt;
+  using T = detail::task_value<std::invoke_result_t<F&, A...>>;
+  return detail::run_made<T>(rt, [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+}
+
+}  // namespace eddy

@@ -1,0 +1,122 @@
+// sleep_for, sleep_until, interval: time as awaitables.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/task.h>
+#include <eddy/runtime/clock.h>
+#include <eddy/runtime/timers.h>
+
+namespace eddy {
+
+namespace detail {
+
+class sleep_awaiter : timer, public awaiter_tag {
+ public:
+  explicit sleep_awaiter(time_point until) noexcept { deadline = until; }
+  bool await_ready() const noexcept { return false; }
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    promise_base& p = h.promise();
+    if (!enter(*this, p, wait, where)) return;
+    p.of->home->start_timer(*this, deadline, p.of->background);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void cancel(work& w, ask_list&) noexcept;
+  static const wait_type wait;
+};
+
+class [[nodiscard]] sleep_until_awaitable {
+ public:
+  explicit sleep_until_awaitable(time_point until) noexcept : until_(until) {}
+  sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(until_); }
+
+ private:
+  time_point until_;
+};
+
+class [[nodiscard]] sleep_for_awaitable {
+ public:
+  explicit sleep_for_awaitable(duration d) noexcept : duration_(d) {}
+  sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(later(need_loop().now(), duration_)); }
+
+ private:
+  duration duration_;
+};
+
+}  // namespace detail
+
+/// Goes on in the timers phase that finds the duration over, counted from the call; never early. A zero or negative one
+/// goes through the next tick's timers phase.
+///
+/// Result      void
+/// Errors      none
+/// Cancel      stops the task, in the same drain
+/// Lifetime    nothing is referred to
+/// Cost        one clock read (25 to 55 ns), no allocation, no system call
+inline detail::sleep_for_awaitable sleep_for(duration d) noexcept { return detail::sleep_for_awaitable(d); }
+
+/// Goes on in the first timers phase at or after `deadline`. Equal deadlines go on in the order in which they were started.
+///
+/// Result      void
+/// Errors      none
+/// Cancel      stops the task, in the same drain
+/// Lifetime    nothing is referred to
+inline detail::sleep_until_awaitable sleep_until(time_point deadline) noexcept {
+  return detail::sleep_until_awaitable(deadline);
+}
+
+/// What an interval does when ticks were missed because their user was late.
+enum class missed_ticks : unsigned char {
+  burst,  ///< one after the other, at once, until the rhythm is caught up with
+  delay,  ///< the next one a full period after now: the rhythm shifts
+  skip,   ///< missed ones are left out, the rhythm is kept
+};
+
+/// A rhythm: tick() gives the instants one period apart, counted from the construction.
+class interval {
+ public:
+  explicit interval(duration period, missed_ticks missed = missed_ticks::burst) noexcept
+      : next_(detail::later(now(), period)), period_(period), missed_(missed) {}
+
+  class [[nodiscard]] awaitable;
+  /// Waits for the next instant of the rhythm; an overdue one comes in the next timers phase.
+  ///
+  /// Result      the instant it was due
+  /// Errors      none
+  /// Cancel      stops the task; the tick is not used up: the next tick() gives it
+  /// Lifetime    the interval must outlive the await
+  awaitable tick() noexcept;
+
+ private:
+  time_point advance() noexcept;
+  time_point next_;
+  duration period_;
+  missed_ticks missed_;
+};
+
+class [[nodiscard]] interval::awaitable {
+ public:
+  class awaiter : public detail::sleep_awaiter {
+   public:
+    explicit awaiter(interval& i) noexcept : sleep_awaiter(i.next_), interval_(i) {}
+    time_point await_resume() const noexcept { return interval_.advance(); }
+
+   private:
+    interval& interval_;
+  };
+  explicit awaitable(interval& i) noexcept : interval_(i) {}
+  awaiter operator co_await() const noexcept { return awaiter(interval_); }
+
+ private:
+  interval& interval_;
+};
+
+inline interval::awaitable interval::tick() noexcept { return awaitable(*this); }
+
+}  // namespace eddy

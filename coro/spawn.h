@@ -1,0 +1,371 @@
+// spawn, spawn_background and join_handle: tasks that run beside others.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <source_location>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/frame_pool.h>
+#include <eddy/coro/detail/root.h>
+#include <eddy/coro/task.h>
+
+namespace eddy {
+
+/// run() whose main was stopped; `co_await` of a stopped task's handle.
+class stopped_error : public std::runtime_error {
+ public:
+  stopped_error() : std::runtime_error("the task was stopped") {}
+};
+
+namespace detail {
+
+/// A spawned task that gives a T, without what began it.
+template <class T>
+struct spawned : spawned_base {
+  using spawned_base::spawned_base;
+  outcome<storable<T>> out;
+
+  /// The frame has ended: its end is moved here, and the frame, with the arguments that live in it, goes.
+  void keep_end(promise<T>& p) noexcept {
+    end = p.end;
+    if (p.end == ending::error) {
+      out.set_error(p.error);
+    } else if constexpr (std::is_void_v<T>) {
+      out.set_value();
+    } else {
+      try {
+        out.set_value(std::move(p.value));
+      } catch (...) {
+        out.set_error(std::current_exception());
+        end = ending::error;
+      }
+    }
+    std::coroutine_handle<promise<T>>::from_promise(p).destroy();
+  }
+  void note_error() noexcept {
+    if (out.how() == ending::error) error = const_cast<std::exception_ptr*>(&out.error());
+  }
+};
+
+/// With the callable and its arguments: they live until the task has ended, so a lambda's captures cannot dangle.
+template <class T, class F, class... A>
+struct spawned_call final : spawned<T> {
+  struct content {
+    content(F&& f, A&&... a) : callable(std::move(f)), arguments(std::move(a)...) {}
+    F callable;
+    [[no_unique_address]] std::tuple<A...> arguments;
+  };
+  union {
+    content made_of;
+  };
+
+  spawned_call(F&& f, A&&... a) : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
+  ~spawned_call() {}
+
+  static void* operator new(std::size_t size) { return frames.get(size); }
+  static void operator delete(void* block, std::size_t size) noexcept { frames.put(block, size); }
+
+  static spawned_call& of(work* w) noexcept { return static_cast<spawned_call&>(static_cast<chain&>(*w)); }
+
+  static void begin(work* w) noexcept {
+    spawned_call& self = of(w);
+    loop& l = *self.home;
+    self.type = &ended_type;
+    if (self.stop_requested) [[unlikely]] {
+      self.end = ending::stopped;  // cancelled before it began: it never begins
+      self.finish();
+      settle(l);
+      return;
+    }
+    l.running = &self;
+    promise<T>* p = nullptr;
+    try {
+      task<T> t = std::apply([&self](A&... a) { return std::invoke(self.made_of.callable, std::move(a)...); },
+                             self.made_of.arguments);
+      p = &t.release().promise();
+    } catch (...) {
+      self.out.set_error(std::current_exception());
+      self.end = ending::error;
+      self.finish();
+      settle(l);
+      return;
+    }
+    p->of = &self;
+    self.context = p;
+    p->inline_start = true;
+    std::coroutine_handle<promise<T>>::from_promise(*p).resume();
+    if (p->end != ending::none) {
+      self.keep_end(*p);
+      self.finish();
+    } else {
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+      if (p->where.line() == 0) [[unlikely]] body_was_not_compiled();
+#endif
+      p->inline_start = false;
+    }
+    settle(l);
+  }
+
+  static void ended(work* w) noexcept {
+    spawned_call& self = of(w);
+    if (self.end == ending::stopped) {
+      self.out.set_stopped();  // its frames are gone
+    } else {
+      self.keep_end(static_cast<promise<T>&>(*static_cast<promise_base*>(self.context)));
+    }
+    self.finish();
+  }
+
+  void finish() noexcept {
+    if (this->end == ending::stopped) this->out.set_stopped();
+    this->note_error();
+    made_of.~content();
+    this->has_ended();
+  }
+
+  static void free(spawned_base& s) noexcept { delete &static_cast<spawned_call&>(s); }
+  static bool in_background(const work* w) noexcept { return static_cast<const chain*>(w)->background; }
+  static constexpr root_type begin_type{{&begin, &in_background}, &free};
+  static constexpr root_type ended_type{{&ended, &in_background}, &free};
+};
+
+/// Links a made task to its owner and puts it in the microtask queue.
+template <class S>
+S& begin_spawned(S* s, task_owner& owner, loop& l, bool in_background) noexcept {
+  s->home = &l;
+  s->background = in_background;
+  s->stop_requested = owner.stopping;
+  s->link(owner);
+  l.make_ready(*s);
+  return *s;
+}
+
+template <class T>
+class join_awaiter_base : protected linked_work, public awaiter_tag {
+ public:
+  explicit join_awaiter_base(spawned<T>& s) noexcept : spawned_(s) { ++s.references; }
+  ~join_awaiter_base() { spawned_.release(); }
+  bool await_ready() const noexcept { return !spawned_.owner && may_take(); }
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    if (!enter(*this, h.promise(), wait, where)) return;
+    if (spawned_.owner) {
+      spawned_.add_joiner(*this);
+    } else {
+      make_ready(*this);  // the budget is spent
+    }
+  }
+
+ protected:
+  spawned<T>& spawned_;
+
+ private:
+  static void cancel(work& w, ask_list&) noexcept {
+    auto& self = static_cast<join_awaiter_base&>(static_cast<linked_work&>(w));
+    if (is_ready(self)) {
+      stop_ready(self);
+      return;
+    }
+    self.spawned_.remove_joiner(self);
+    make_stopped(self);
+  }
+  static constexpr wait_type wait{wait_work, "join", &cancel, nullptr};
+};
+
+}  // namespace detail
+
+/// How a joined task ended: with a value, an exception, or stopped.
+template <class T>
+class [[nodiscard]] join_result {
+ public:
+  explicit join_result(detail::spawned<T>& s) noexcept : spawned_(&s) { ++s.references; }
+  join_result(join_result&& other) noexcept : spawned_(std::exchange(other.spawned_, nullptr)) {}
+  join_result& operator=(join_result&& other) noexcept {
+    std::swap(spawned_, other.spawned_);
+    return *this;
+  }
+  ~join_result() {
+    if (spawned_) spawned_->release();
+  }
+
+  bool has_value() const noexcept { return spawned_->out.how() == detail::ending::value; }
+  bool stopped() const noexcept { return spawned_->out.how() == detail::ending::stopped; }
+  /// Null where it did not end with one.
+  std::exception_ptr exception() const noexcept {
+    return spawned_->out.how() == detail::ending::error ? spawned_->out.error() : nullptr;
+  }
+  /// The value, moved out (for all handles and results of the task together: once, a second time aborts). Rethrows an
+  /// exception; throws stopped_error where the task was stopped.
+  T value() {
+    if (stopped()) throw stopped_error();
+    if constexpr (std::is_void_v<T>) {
+      spawned_->out.take();
+    } else {
+      if (has_value() && std::exchange(spawned_->taken, true)) detail::misuse("a joined task's value is taken twice");
+      return spawned_->out.take();
+    }
+  }
+
+ private:
+  detail::spawned<T>* spawned_;
+};
+
+/// A spawned task. Dropping the handle lets the task go on; an exception that nobody joins then ends the run (rule 16).
+/// Copies name the same task. Its loop's thread only.
+template <class T>
+class join_handle {
+ public:
+  using value_type = T;
+  explicit join_handle(detail::spawned<T>& s) noexcept : spawned_(&s) {}  // takes over one reference
+  join_handle(const join_handle& other) noexcept : spawned_(other.spawned_) {
+    if (spawned_) ++spawned_->references;
+  }
+  join_handle(join_handle&& other) noexcept : spawned_(std::exchange(other.spawned_, nullptr)) {}
+  join_handle& operator=(join_handle other) noexcept {
+    std::swap(spawned_, other.spawned_);
+    return *this;
+  }
+  ~join_handle() {
+    if (spawned_) spawned_->release();
+  }
+
+  /// (the awaiter of `co_await handle`)
+  class value_awaiter : public detail::join_awaiter_base<T> {
+   public:
+    using detail::join_awaiter_base<T>::join_awaiter_base;
+    T await_resume() {
+      this->spawned_.joined = true;
+      return join_result<T>(this->spawned_).value();
+    }
+  };
+  /// (the awaiter of `co_await handle.join()`)
+  class join_awaiter : public detail::join_awaiter_base<T> {
+   public:
+    using detail::join_awaiter_base<T>::join_awaiter_base;
+    join_result<T> await_resume() noexcept {
+      this->spawned_.joined = true;
+      return join_result<T>(this->spawned_);
+    }
+  };
+  /// (movable; holds the task until it is awaited)
+  class [[nodiscard]] join_awaitable {
+   public:
+    explicit join_awaitable(const join_handle& h) noexcept : handle_(h) {}
+    join_awaiter operator co_await() const noexcept { return join_awaiter(handle_.state()); }
+
+   private:
+    join_handle handle_;
+  };
+
+  /// Waits until the task has ended.
+  ///
+  /// Result      T, moved out (a second time: aborts)
+  /// Errors      the task's exception is rethrown, to each who joins; stopped_error if the task was stopped
+  /// Cancel      stops the awaiting task; the joined one goes on
+  /// Lifetime    the handle may go while it is awaited
+  value_awaiter operator co_await() const noexcept { return value_awaiter(state()); }
+
+  /// Waits until the task has ended.
+  ///
+  /// Result      join_result<T>: value, exception or stopped
+  /// Errors      none of its own
+  /// Cancel      stops the awaiting task; the joined one goes on
+  /// Lifetime    the handle may go while it is awaited
+  join_awaitable join() const noexcept { return join_awaitable(*this); }
+
+  /// Asks the task to stop; runs no user code. Harmless when it has ended.
+  void cancel() const noexcept {
+    detail::spawned<T>& s = state();
+    if (!s.owner) return;
+    if (s.home != detail::current_loop) s.home->check_thread();
+    detail::request_stop(s);
+  }
+  bool done() const noexcept { return !state().owner; }
+
+ private:
+  detail::spawned<T>& state() const noexcept {
+    if (!spawned_) detail::misuse("a join_handle is used after it was moved from");
+    return *spawned_;
+  }
+  detail::spawned<T>* spawned_;
+};
+
+namespace detail {
+
+/// Awaits any awaitable of ours in a task: for spawning it.
+template <class A>
+task<std::remove_cvref_t<raw_result_of<A>>> awaiting(A a) {
+  co_return co_await std::move(a);
+}
+
+template <class F, class... A>
+concept task_function = requires(F& f, A&&... a) {
+  requires is_task<std::remove_cvref_t<decltype(std::invoke(f, std::move(a)...))>>::value;
+};
+
+template <class F, class... A>
+auto spawn_in(task_owner& owner, loop& l, bool in_background, F&& fn, A&&... args) {
+  using T = task_value<std::invoke_result_t<F&, A...>>;
+  using S = spawned_call<T, F, A...>;
+  root& r = root::of(l);
+  S& s = begin_spawned(new S(std::move(fn), std::move(args)...), owner, l, in_background);
+  if (&owner == &r.children) r.task_began(s);
+  return join_handle<T>(s);
+}
+
+/// For spawn(aw): a callable that gives the task, once.
+template <class A>
+auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A&& a) {
+  if constexpr (is_task<A>::value) {
+    return spawn_in(owner, l, in_background, [](A t) { return t; }, std::move(a));
+  } else {
+    return spawn_in(owner, l, in_background, &awaiting<A>, std::move(a));
+  }
+}
+
+}  // namespace detail
+
+/// Runs `fn(args...)`, a task, beside others; it belongs to the root group, and holds the loop until it has ended. The
+/// callable and its arguments are kept until then, so that a lambda's captures cannot dangle. The child does not run inside
+/// the call. Throws std::bad_alloc, and what moving the arguments throws.
+template <class F, class... A>
+  requires detail::task_function<F, A...>
+auto spawn(F fn, A... args) {
+  detail::loop& l = detail::need_loop();
+  return detail::spawn_in(detail::root::of(l).children, l, false, std::move(fn), std::move(args)...);
+}
+
+/// The same for a task or any other awaitable of ours.
+template <detail::our_awaitable A>
+  requires(!std::is_lvalue_reference_v<A>)
+auto spawn(A&& aw) {
+  detail::loop& l = detail::need_loop();
+  return detail::spawn_awaitable_in(detail::root::of(l).children, l, false, std::move(aw));
+}
+
+/// A task that does not hold the loop: at the end of the run it is cancelled and waited for.
+template <class F, class... A>
+  requires detail::task_function<F, A...>
+auto spawn_background(F fn, A... args) {
+  detail::loop& l = detail::need_loop();
+  return detail::spawn_in(detail::root::of(l).children, l, true, std::move(fn), std::move(args)...);
+}
+
+template <detail::our_awaitable A>
+  requires(!std::is_lvalue_reference_v<A>)
+auto spawn_background(A&& aw) {
+  detail::loop& l = detail::need_loop();
+  return detail::spawn_awaitable_in(detail::root::of(l).children, l, true, std::move(aw));
+}
+
+}  // namespace eddy

@@ -1,0 +1,83 @@
+// next_tick(), yield(), immediate(): which phase resumes you.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/task.h>
+
+namespace eddy {
+
+namespace detail {
+
+enum class hop { next_tick, yield, immediate };
+
+template <hop Where>
+class hop_awaiter : linked_work, public awaiter_tag {
+ public:
+  hop_awaiter() noexcept {}
+  bool await_ready() const noexcept { return false; }
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    if (!enter(*this, h.promise(), wait, where)) return;
+    loop& l = *h.promise().of->home;
+    if constexpr (Where == hop::next_tick) {
+      l.make_ready(*this);
+    } else if constexpr (Where == hop::yield) {
+      l.postpone(*this);
+    } else {
+      l.make_immediate(*this);
+    }
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void cancel(work& w, ask_list&) noexcept {
+    auto& self = static_cast<linked_work&>(w);
+    if (Where != hop::next_tick && self.is_linked()) {
+      self.unlink();
+      make_stopped(self);
+    } else {
+      stop_ready(self);
+    }
+  }
+  static constexpr wait_type wait{
+      wait_work, Where == hop::next_tick ? "next_tick" : Where == hop::yield ? "yield" : "immediate", &cancel, nullptr};
+};
+
+template <hop Where>
+class [[nodiscard]] hop_awaitable {
+ public:
+  hop_awaitable() noexcept {}
+  hop_awaiter<Where> operator co_await() const noexcept { return hop_awaiter<Where>(); }
+};
+
+}  // namespace detail
+
+/// Goes on in this phase, after the microtasks already waiting.
+///
+/// Result      void
+/// Errors      none
+/// Cancel      stops the task, in the same drain
+/// Lifetime    nothing is referred to
+inline detail::hop_awaitable<detail::hop::next_tick> next_tick() noexcept { return {}; }
+
+/// Goes on in the next tick's pending phase: timers that are due, and then everybody else who yielded, come in between.
+///
+/// Result      void
+/// Errors      none
+/// Cancel      stops the task, in the same drain
+/// Lifetime    nothing is referred to
+inline detail::hop_awaitable<detail::hop::yield> yield() noexcept { return {}; }
+
+/// Goes on in the check phase: after what poll brings, before the next tick's timers.
+///
+/// Result      void
+/// Errors      none
+/// Cancel      stops the task, in the same drain
+/// Lifetime    nothing is referred to
+inline detail::hop_awaitable<detail::hop::immediate> immediate() noexcept { return {}; }
+
+}  // namespace eddy

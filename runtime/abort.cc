@@ -1,0 +1,75 @@
+// The one place that ends the program for a caller's bug (runtime/detail/abort.h).
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy::detail {
+namespace {
+
+/// One line in a buffer of its own: neither stdio nor the heap may be in a state to be used.
+class line {
+ public:
+  line() noexcept { add("eddy: "); }
+
+  void add(const char* text) noexcept {
+    // A line break in a subject would make two lines of one.
+    for (; *text && size_ < characters_.size() - 1; ++text) {
+      characters_[size_++] = *text == '\n' ? ' ' : *text;
+    }
+  }
+
+  void add(std::uint_least32_t number) noexcept {
+    std::array<char, 11> digits{};  // The last one stays the terminator.
+    std::size_t first = digits.size() - 1;
+    do {
+      digits[--first] = static_cast<char>('0' + number % 10);
+      number /= 10;
+    } while (number);
+    add(&digits[first]);
+  }
+
+  [[noreturn]] void end() noexcept {
+    characters_[size_++] = '\n';
+    // Nothing can be done where it fails: the abort says the rest.
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, characters_.data(), size_);
+    std::abort();
+  }
+
+ private:
+  std::array<char, 1000> characters_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
+void misuse(const char* sentence) noexcept {
+  line text;
+  text.add(sentence);
+  text.end();
+}
+
+void misuse(const char* sentence, const char* subject) noexcept {
+  line text;
+  text.add(sentence);
+  text.add(": ");
+  text.add(subject);
+  text.end();
+}
+
+void misuse(const char* sentence, const std::source_location& where) noexcept {
+  line text;
+  text.add(sentence);
+  text.add(" (");
+  text.add(where.file_name());
+  text.add(":");
+  text.add(where.line());
+  text.add(")");
+  text.end();
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,96 @@
+// The seam between the loop and the kernel: one call a tick, one synchronous call. Private.
+// Implementations: uring.cc, epoll.cc, tests/support/fake_backend.cc; a simulation will be a fourth.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <eddy/runtime/clock.h>
+#include <eddy/runtime/operation.h>
+
+namespace eddy::detail {
+
+class mailbox;
+class pool;
+
+using operation_list = work_list<operation>;
+
+/// What a tick hands over and gets back. The lists are the loop's; an operation stands in at most one of them.
+struct turn {
+  operation_list start;   ///< in: begun since the last turn, in order. What finds no room stays listed
+  operation_list cancel;  ///< in: `inside` and asked to end. What finds no room stays listed; whoever ends is taken out
+  operation_list done;    ///< out: each operation exactly once, in the order of arrival (pool work comes by the mailbox)
+  time_point until = time_point::min();  ///< in: sleep no longer; time_point::min(): do not sleep at all
+  std::size_t limit = 1024;              ///< in: report no more than this many; the others stay where they are
+};
+
+struct backend_counts {
+  std::uint64_t enters = 0;       ///< io_uring_enter, or epoll_wait
+  std::uint64_t completions = 0;  ///< operations reported
+  std::uint64_t attempts = 0;     ///< system calls tried in run() before asking the kernel to wait
+};
+
+/// The contract, clause by clause, is tests/contract/backend_test.cc.
+///
+/// Every method is called on the loop's thread, except wake().
+class backend {
+ public:
+  backend() = default;
+  backend(const backend&) = delete;
+  backend& operator=(const backend&) = delete;
+  /// Nothing may be inside.
+  virtual ~backend() = default;
+
+  /// Takes over `start`, asks for the end of what stands in `cancel`, sleeps (no longer than `until`, and only while
+  /// nothing is done and the mailbox is empty), and fills `done`. Runs no user code. The only place that sleeps, and
+  /// the only place that attempts. Cannot fail.
+  ///
+  /// - An operation is listed, then `inside`, then in `done`, exactly once. The backend sets `where`.
+  /// - Once `inside`, an operation and its memory are the backend's until it stands in `done` (or, if it went to the
+  ///   pool, in the mailbox), whatever the system answered.
+  /// - A cancelled one reports -ECANCELED if it did nothing, else its true outcome. What must_finish() is not disturbed
+  ///   once begun, except that work still queued for the pool is taken back and reports -ECANCELED.
+  /// - An operation with no descriptor-level error reports -errno exactly as the system call gives it.
+  virtual void run(turn&) = 0;
+
+  /// The synchronous half: answers at once, result or -errno, never waits. Closing a descriptor goes through here (or
+  /// through verb::close) so that the backend can forget it.
+  virtual int ask(const request&) noexcept = 0;
+
+  /// Ends the present or next sleep of run(). Any thread, signal handlers; keeps errno. One write.
+  virtual void wake() noexcept = 0;
+
+  /// The clock of this world: monotonic, or virtual.
+  virtual time_point now() noexcept = 0;
+
+  /// Readable when run() has something to do without sleeping: for a host with a poll loop of its own.
+  virtual int native_handle() noexcept = 0;
+
+  virtual const char* name() const noexcept = 0;  ///< "io_uring" | "epoll" | …
+
+  /// How many operations are inside, without those at the pool (they come back by the mailbox).
+  std::size_t inside() const noexcept { return inside_; }
+  const backend_counts& counts() const noexcept { return counts_; }
+
+ protected:
+  std::size_t inside_ = 0;
+  backend_counts counts_;
+};
+
+/// Carries a request out by its system call, one line per verb: result or -errno. `may_wait` false: never waits (a read
+/// of a file gives what is cached, -EAGAIN where nothing is); true: on the pool, may block as long as it takes.
+int execute(const request&, bool may_wait) noexcept;
+
+/// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its wake().
+struct backend_parts {
+  mailbox& inbox;
+  pool& workers;
+  unsigned ring_entries = 256;
+};
+
+/// Each throws std::system_error (with the errno that refused it) where it cannot be had.
+std::unique_ptr<backend> make_uring_backend(const backend_parts&);
+std::unique_ptr<backend> make_epoll_backend(const backend_parts&);
+
+}  // namespace eddy::detail

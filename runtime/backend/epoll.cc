@@ -1,0 +1,540 @@
+// The epoll backend: what run() does in its order, then what is known of a descriptor, then the doorbell and the clock.
+#include "runtime/backend/epoll.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <eddy/runtime/detail/abort.h>
+#include "runtime/mailbox.h"
+#include "runtime/pool.h"
+
+namespace eddy::detail {
+namespace {
+
+constexpr std::uint32_t read_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
+constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+bool is_stream(verb v) noexcept { return v >= verb::read && v <= verb::ready; }
+
+/// What an operation waits for. A `ready` may wait for both.
+struct sides {
+  bool reads;
+  bool writes;
+};
+sides sides_of(const request& r) noexcept {
+  switch (r.what) {
+    case verb::write:
+    case verb::send:
+    case verb::send_message:
+    case verb::connect: return {false, true};
+    case verb::ready: return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT), (r.options & POLLOUT) != 0};
+    default: return {true, false};
+  }
+}
+
+/// A file read that the lane had no room for has been attempted already; said in operation::handle.
+constexpr std::uint64_t attempted = 1;
+
+/// Errors of an attempt after which the operation waits.
+bool must_wait(const request& r, int result, bool connecting) noexcept {
+  return result == -EAGAIN ||
+         (r.what == verb::connect && (result == -EINPROGRESS || (connecting && result == -EALREADY)));
+}
+
+}  // namespace
+
+// ---- Run ---------------------------------------------------------------------------------------------------------------
+
+void epoll_backend::run(turn& t) {
+  room_ = t.limit;
+  refused_[0] = refused_[1] = refused_[2] = false;
+  if (!t.cancel.empty()) cancel_asked(t);
+  if (first_runnable_ != none) run_runnable(t);  // what the last limit left over comes before what begins now
+  if (!retries_.empty()) run_retries(t);
+  if (!t.start.empty()) begin_listed(t);
+  wait_and_take(t);
+}
+
+/// What waits here did nothing yet, and ends at once. What the pool still queues is taken back.
+void epoll_backend::cancel_asked(turn& t) {
+  operation* next = nullptr;
+  for (operation* o = t.cancel.front(); o && room_; o = next) {
+    next = t.cancel.after(*o);
+    o->unlink();
+    if (!o->from_pool) {
+      take_out(*o);
+      report(*o, -ECANCELED, t);
+    } else if (workers_.remove(*o)) {
+      report(*o, -ECANCELED, t);
+    }
+  }
+}
+
+/// In order; what the pool has no room for stays listed, before what follows it.
+void epoll_backend::begin_listed(turn& t) {
+  operation_list kept;
+  while (room_ && !t.start.empty()) {
+    operation& o = *t.start.pop();
+    if (!begin(o, t)) kept.push(o);
+  }
+  kept.append(t.start);
+  t.start.append(kept);
+}
+
+/// False: it stays listed.
+bool epoll_backend::begin(operation& o, turn& t) {
+  const request& r = o.ask;
+  if (is_stream(r.what) && !r.seekable) return begin_stream(o, t);
+  switch (r.what) {
+    case verb::nothing: report(o, 0, t); return true;
+    case verb::read:
+      if (o.handle != attempted && r.offset != current_position) {
+        ++counts_.attempts;
+        int result = execute(r, false);
+        if (result != -EAGAIN) {
+          report(o, result, t);
+          return true;
+        }
+        o.handle = attempted;
+      }
+      break;
+    case verb::close: forget(r.descriptor); break;
+    default:
+      if (r.what >= verb::socket) {  // what is answered at once may also be handed over
+        report(o, ask(r), t);
+        return true;
+      }
+      break;
+  }
+  return hand_to_pool(o);
+}
+
+bool epoll_backend::begin_stream(operation& o, turn& t) {
+  auto [reads, writes] = sides_of(o.ask);
+  entry* e = find(o.ask.descriptor);
+  if (e && ((reads && e->waiting[reading]) || (writes && e->waiting[writing]))) {
+    misuse(reads ? "a second read of a descriptor was begun while one is in flight"
+                 : "a second write to a descriptor was begun while one is in flight");
+  }
+  const bool always = o.ask.what == verb::ready || o.ask.what == verb::connect;
+  if (!e || always || e->may[writes ? writing : reading]) {
+    int result = attempt(o);
+    if (!must_wait(o.ask, result, false)) {
+      report(o, result, t);
+      return true;
+    }
+    if (o.ask.what == verb::connect && result == -EAGAIN) {
+      constexpr duration first_pause = std::chrono::milliseconds(1);
+      try {
+        retries_.push_back({&o, later(now(), first_pause), first_pause});
+      } catch (const std::bad_alloc&) {
+        report(o, -ENOMEM, t);
+        return true;
+      }
+      o.where = operation::place::inside;
+      ++inside_;
+      return true;
+    }
+  }
+  return wait(o, t);
+}
+
+/// The descriptor gave EAGAIN, or no event came since it did.
+bool epoll_backend::wait(operation& o, turn& t) {
+  auto [reads, writes] = sides_of(o.ask);
+  const std::int32_t descriptor = o.ask.descriptor;
+  entry* e = make(descriptor);
+  if (!e) {
+    report(o, -ENOMEM, t);
+    return true;
+  }
+  // Before the registration, which makes an event of what is there already.
+  if (reads) e->may[reading] = false;
+  if (writes) e->may[writing] = false;
+  std::uint32_t events = (reads ? read_events : 0) | (writes ? std::uint32_t{EPOLLOUT} : 0);
+  if (int error = register_for(descriptor, *e, events)) {
+    e->may[reading] = e->may[writing] = true;
+    if (error == EPERM) return hand_to_pool(o);  // a file: it never has to wait, but it may block
+    report(o, -error, t);
+    return true;
+  }
+  if (o.ask.what != verb::ready) e->streams = true;
+  e->connecting = o.ask.what == verb::connect || (e->connecting && !writes);
+  if (reads) e->waiting[reading] = &o;
+  if (writes) e->waiting[writing] = &o;
+  o.where = operation::place::inside;
+  ++inside_;
+  return true;
+}
+
+/// False: the lane is full. Then those of the same lane that follow are not tried either: they keep their order.
+bool epoll_backend::hand_to_pool(operation& o) {
+  bool& refused = refused_[static_cast<unsigned>(o.ask.lane)];
+  if (refused) return false;
+  const std::uint64_t handle = o.handle;
+  o.handle = 0;
+  o.from_pool = true;
+  o.where = operation::place::inside;
+  if (workers_.submit(o)) return true;  // from here on it is a pool thread's
+  refused = true;
+  o.handle = handle;
+  o.from_pool = false;
+  o.where = operation::place::listed;
+  return false;
+}
+
+/// Asks epoll where operations wait in it, and sleeps where nothing is done. Events that complete nothing do not end a
+/// sleep.
+void epoll_backend::wait_and_take(turn& t) {
+  for (;;) {
+    const bool may_sleep = room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
+    if (!may_sleep && inside_ == retries_.size()) return;
+    const bool slept = ask_epoll(t, may_sleep);
+    if (first_runnable_ != none) run_runnable(t);
+    if (!retries_.empty() && may_sleep) run_retries(t);
+    if (!slept || room_ != t.limit) return;
+    if (t.until != time_point::max() && now() >= t.until) return;
+  }
+}
+
+/// False: there was no sleep, or somebody has ended it.
+bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
+  if (may_sleep) {
+    if (rung_) {
+      rung_ = may_sleep = false;
+    } else if (!inbox_.fall_asleep()) {
+      may_sleep = false;
+    }
+  }
+  const time_point until = may_sleep ? std::min(t.until, next_retry()) : time_point::min();
+  const int n = sleep(until, may_sleep);
+  if (may_sleep) inbox_.wake_up();
+  bool rung = false;
+  for (int i = 0; i < n; ++i) {
+    if (events_[static_cast<std::size_t>(i)].data.u64 == ~std::uint64_t{0}) {
+      rung = true;
+    } else {
+      note(events_[static_cast<std::size_t>(i)]);
+    }
+  }
+  if (!may_sleep) {
+    rung_ = rung_ || rung;
+    return false;
+  }
+  return !rung && n >= 0 && inbox_.empty();  // n < 0: a signal, whose handler may have called wake()
+}
+
+/// epoll_wait with nanoseconds, or with milliseconds rounded up: never early.
+int epoll_backend::sleep(time_point until, bool may_sleep) {
+  ++counts_.enters;
+  const int most = static_cast<int>(events_.size());
+  if (!may_sleep) return ::epoll_wait(epoll_, events_.data(), most, 0);
+  if (until == time_point::max()) return ::epoll_wait(epoll_, events_.data(), most, -1);
+  const std::int64_t left = std::max<std::int64_t>((until - now()).count(), 0);
+  if (has_pwait2_) {
+    timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
+    int n = ::epoll_pwait2(epoll_, events_.data(), most, &timeout, nullptr);
+    if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+    has_pwait2_ = false;  // before Linux 5.11, or refused by a filter that does not know it
+  }
+  const std::int64_t milliseconds = left / 1'000'000 + (left % 1'000'000 != 0);
+  return ::epoll_wait(epoll_, events_.data(), most, static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
+}
+
+/// What an event says goes into the flags, so that nothing is lost where the limit stops us or nobody waits.
+void epoll_backend::note(const epoll_event& event) {
+  const auto descriptor = static_cast<std::int32_t>(event.data.u64);
+  entry* e = find(descriptor);
+  if (!e) return;
+  // At an end or urgent data a short receive says nothing about what is left.
+  if (event.events & (ended | EPOLLPRI)) e->short_is_empty = false;
+  if (event.events & (read_events | ended)) e->may[reading] = true;
+  if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) e->may[writing] = true;
+  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing])) make_runnable(descriptor, *e);
+}
+
+/// Attempts again what an event has come for, in the order of the events, up to the limit.
+void epoll_backend::run_runnable(turn& t) {
+  while (room_ && first_runnable_ != none) {
+    const std::int32_t descriptor = first_runnable_;
+    entry& e = entries_[static_cast<std::size_t>(descriptor)];
+    for (unsigned s : {reading, writing}) {
+      operation* o = e.waiting[s];
+      if (!o || !e.may[s]) continue;
+      if (!room_) return;  // the other side stays runnable
+      const int result = attempt(*o);
+      if (must_wait(o->ask, result, e.connecting)) {
+        e.may[s] = false;
+        continue;
+      }
+      const bool connected = o->ask.what == verb::connect && result == -EISCONN;
+      take_out(*o);
+      report(*o, connected ? 0 : result, t);
+    }
+    first_runnable_ = e.next_runnable;
+    e.runnable = false;
+  }
+}
+
+void epoll_backend::run_retries(turn& t) {
+  time_point time = now();
+  for (std::size_t i = 0; i < retries_.size();) {
+    retry& again = retries_[i];
+    if (again.next > time || !room_) {
+      ++i;
+      continue;
+    }
+    operation& o = *again.connect;
+    const int result = attempt(o);
+    if (result == -EAGAIN) {
+      again.pause = std::min<duration>(again.pause * 2, std::chrono::milliseconds(64));
+      again.next = later(time, again.pause);
+      ++i;
+      continue;
+    }
+    take_out(o);
+    report(o, result, t);
+  }
+}
+
+time_point epoll_backend::next_retry() const noexcept {
+  time_point first = time_point::max();
+  for (const retry& r : retries_) first = std::min(first, r.next);
+  return first;
+}
+
+void epoll_backend::report(operation& o, int result, turn& t) noexcept {
+  o.result = result;
+  o.handle = 0;
+  o.where = operation::place::reported;
+  t.done.push(o);
+  --room_;
+  ++counts_.completions;
+}
+
+// ---- Attempts ----------------------------------------------------------------------------------------------------------
+
+int epoll_backend::attempt(operation& o) {
+  ++counts_.attempts;
+  const request& r = o.ask;
+  int result = 0;
+  entry* e = r.what == verb::receive && r.options == 0 ? find(r.descriptor) : nullptr;
+  if (e && e->short_is_empty) {
+    result = attempt_receive(o, *e);
+  } else {
+    result = execute(r, false);
+    if (r.what == verb::read && result > 0 && static_cast<std::uint32_t>(result) < r.length) {
+      e = find(r.descriptor);
+      if (e && e->short_is_empty && !e->local) e->may[reading] = false;
+    }
+    if (r.what == verb::accept && result >= 0) is_new(result);
+  }
+  return result;
+}
+
+/// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need not be attempted
+/// before an event has come. On a Unix socket it may stop at a message with descriptors; MSG_CTRUNC tells.
+int epoll_backend::attempt_receive(operation& o, entry& e) {
+  const request& r = o.ask;
+  bool cut = false;
+  int result = 0;
+  if (e.local) {
+    iovec part{reinterpret_cast<void*>(static_cast<std::uintptr_t>(r.address)), r.length};  // NOLINT
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    request as_message = r;
+    as_message.what = verb::receive_message;
+    as_message.address = reinterpret_cast<std::uintptr_t>(&message);
+    result = execute(as_message, false);
+    cut = message.msg_flags & MSG_CTRUNC;
+  } else {
+    result = execute(r, false);
+  }
+  if (result > 0 && static_cast<std::uint32_t>(result) < r.length && !cut) e.may[reading] = false;
+  return result;
+}
+
+// ---- What is known of a descriptor -------------------------------------------------------------------------------------
+
+epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
+  const auto i = static_cast<std::size_t>(descriptor);
+  return descriptor >= 0 && i < entries_.size() ? &entries_[i] : nullptr;
+}
+
+/// Null: no memory.
+epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {
+  if (entry* e = find(descriptor)) return e;
+  try {
+    entries_.resize(std::max(static_cast<std::size_t>(descriptor) + 1, entries_.size() * 2));
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+  return find(descriptor);
+}
+
+/// 0 or an errno. The table and the set differ only where a descriptor was closed behind our back.
+int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t events) {
+  const std::uint32_t wanted = e.registered | events | EPOLLET;
+  if (wanted == e.registered) return 0;
+  epoll_event event{};
+  event.events = wanted;
+  event.data.u64 = static_cast<std::uint64_t>(descriptor);
+  const int first = e.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  int failed = ::epoll_ctl(epoll_, first, descriptor, &event);
+  if (failed && (errno == EEXIST || errno == ENOENT)) {
+    failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event);
+  }
+  if (failed) return errno;
+  if (!e.registered) learn_kind(descriptor, e);
+  e.registered = wanted;
+  return 0;
+}
+
+/// Where a short read proves that nothing is left: stream sockets, and pipes that keep no packets. Not with datagrams,
+/// terminals (a line each), inotify and the like.
+void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
+  int type = 0;
+  int domain = 0;
+  socklen_t size = sizeof(int);
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0) {
+    size = sizeof(int);
+    e.short_is_empty = type == SOCK_STREAM && ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
+    e.local = domain == AF_UNIX;
+    return;
+  }
+  struct stat status {};
+  e.local = false;
+  e.short_is_empty = ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode) &&
+                     !(::fcntl(descriptor, F_GETFL) & O_DIRECT);
+}
+
+/// Ends the waiting of `o`, here or in the list of retries.
+void epoll_backend::take_out(operation& o) noexcept {
+  --inside_;
+  entry* e = find(o.ask.descriptor);
+  bool found = false;
+  if (e) {
+    for (operation*& waiting : e->waiting) {
+      if (waiting != &o) continue;
+      waiting = nullptr;
+      found = true;
+    }
+  }
+  if (found) {
+    if (o.ask.what == verb::connect) e->connecting = false;
+    if (o.ask.what == verb::ready) release_foreign(o.ask.descriptor, *e);
+    return;
+  }
+  for (retry& r : retries_) {
+    if (r.connect != &o) continue;
+    retries_.erase(retries_.begin() + (&r - retries_.data()));
+    return;
+  }
+  misuse("an operation was asked to end that is not in flight");
+}
+
+/// `ready` serves descriptors that belong to others, who close them without a word: nothing of them is kept.
+void epoll_backend::release_foreign(std::int32_t descriptor, entry& e) noexcept {
+  if (!e.streams && !e.waiting[reading] && !e.waiting[writing]) forget(descriptor);
+}
+
+/// Before a descriptor is closed, or where it may be another one behind the same number.
+void epoll_backend::forget(std::int32_t descriptor) noexcept {
+  entry* e = find(descriptor);
+  if (!e) return;
+  // An error means that it has left the set already.
+  if (e->registered) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+  is_new(descriptor);
+}
+
+/// The kernel gave the number away anew: what we knew of it was another's.
+void epoll_backend::is_new(std::int32_t descriptor) noexcept {
+  entry* e = find(descriptor);
+  if (!e) return;
+  if (e->waiting[reading] || e->waiting[writing]) misuse("a descriptor was closed with an operation in flight");
+  entry fresh;
+  fresh.runnable = e->runnable;  // its place in that list stays
+  fresh.next_runnable = e->next_runnable;
+  *e = fresh;
+}
+
+void epoll_backend::make_runnable(std::int32_t descriptor, entry& e) noexcept {
+  if (e.runnable) return;
+  e.runnable = true;
+  e.next_runnable = none;
+  (first_runnable_ == none ? first_runnable_ : entries_[static_cast<std::size_t>(last_runnable_)].next_runnable) =
+      descriptor;
+  last_runnable_ = descriptor;
+}
+
+// ---- The synchronous half, the doorbell, the clock ---------------------------------------------------------------------
+
+int epoll_backend::ask(const request& r) noexcept {
+  // Setting its flags is how a descriptor from elsewhere is adopted.
+  if (r.what == verb::close || (r.what == verb::file_flags && r.options)) forget(r.descriptor);
+  const int result = execute(r, false);
+  if (result < 0) return result;
+  if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open) is_new(result);
+  if (r.what == verb::pair || r.what == verb::pipe) {
+    const int* both = reinterpret_cast<const int*>(static_cast<std::uintptr_t>(r.address));  // NOLINT
+    is_new(both[0]);
+    is_new(both[1]);
+  }
+  return result;
+}
+
+void epoll_backend::wake() noexcept {
+  const int kept = errno;
+  const std::uint64_t one = 1;
+  // The counter is never read: each write is a new edge. It can only fail once 2^64 - 2 of them were made.
+  [[maybe_unused]] const ssize_t written = ::write(bell_, &one, sizeof one);
+  errno = kept;
+}
+
+time_point epoll_backend::now() noexcept {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
+
+epoll_backend::epoll_backend(const backend_parts& parts) : inbox_(parts.inbox), workers_(parts.workers) {
+  entries_.resize(256);
+  retries_.reserve(16);
+  auto fail = [this](const char* what) {
+    const int error = errno;
+    if (epoll_ >= 0) ::close(epoll_);
+    if (bell_ >= 0) ::close(bell_);
+    throw std::system_error(error, std::generic_category(), what);
+  };
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) fail("epoll_create1");
+  bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (bell_ < 0) fail("eventfd");
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = ~std::uint64_t{0};
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, bell_, &event) != 0) fail("epoll_ctl");
+}
+
+epoll_backend::~epoll_backend() {
+  if (inside_) misuse("a backend was destroyed with operations in flight");
+  ::close(bell_);
+  ::close(epoll_);
+}
+
+std::unique_ptr<backend> make_epoll_backend(const backend_parts& parts) {
+  return std::make_unique<epoll_backend>(parts);
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,97 @@
+// The backend for systems that give no io_uring: attempts first, epoll for what has to wait, the pool for what may
+// block. Private.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <sys/epoll.h>
+
+#include "runtime/backend/backend.h"
+
+namespace eddy::detail {
+
+/// A descriptor is registered once, edge-triggered, when an operation on it has to wait for the first time; from then on
+/// two flags remember what the events have said and the attempts have used up. Makes no io_uring system call.
+class epoll_backend final : public backend {
+ public:
+  explicit epoll_backend(const backend_parts&);
+  ~epoll_backend() override;
+
+  void run(turn&) override;
+  int ask(const request&) noexcept override;
+  void wake() noexcept override;
+  time_point now() noexcept override;
+  int native_handle() noexcept override { return epoll_; }
+  const char* name() const noexcept override { return "epoll"; }
+
+ private:
+  enum side : unsigned { reading, writing };
+  static constexpr std::int32_t none = -1;
+
+  /// What is known of one descriptor; the index in the table is its number.
+  struct entry {
+    operation* waiting[2] = {};      // one reader, one writer; a `ready` for both stands in both
+    std::int32_t next_runnable = none;
+    std::uint32_t registered = 0;    // the events asked for; 0: not in the epoll set
+    bool may[2] = {true, true};      // an attempt may succeed
+    bool runnable = false;           // stands in the list of those with an event to use up
+    bool streams = false;            // used by more than `ready`: stays registered
+    bool short_is_empty : 1 = false;  // a short receive leaves nothing behind: no attempt before the next event
+    bool local : 1 = false;           // … if it was no message with descriptors, at which a Unix receive stops short
+    bool connecting : 1 = false;      // the writer is a connect on its way
+  };
+  static_assert(sizeof(entry) == 32);
+
+  /// A Unix connect that found the backlog full: no event tells when there is room.
+  struct retry {
+    operation* connect;
+    time_point next;
+    duration pause;
+  };
+
+  void cancel_asked(turn&);
+  void begin_listed(turn&);
+  bool begin(operation&, turn&);
+  bool begin_stream(operation&, turn&);
+  bool hand_to_pool(operation&);
+  bool wait(operation&, turn&);
+  void wait_and_take(turn&);
+  bool ask_epoll(turn&, bool may_sleep);
+  int sleep(time_point until, bool may_sleep);
+  void note(const epoll_event&);
+  void run_runnable(turn&);
+  void run_retries(turn&);
+  time_point next_retry() const noexcept;
+
+  int attempt(operation&);
+  int attempt_receive(operation&, entry&);
+  int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
+  void learn_kind(std::int32_t descriptor, entry&);
+  void take_out(operation&) noexcept;
+  void release_foreign(std::int32_t descriptor, entry&) noexcept;
+  void forget(std::int32_t descriptor) noexcept;
+  void is_new(std::int32_t descriptor) noexcept;
+  entry* find(std::int32_t descriptor) noexcept;
+  entry* make(std::int32_t descriptor) noexcept;
+  void make_runnable(std::int32_t descriptor, entry&) noexcept;
+  void report(operation&, int result, turn&) noexcept;
+
+  mailbox& inbox_;
+  pool& workers_;
+  int epoll_ = -1;
+  int bell_ = -1;
+  bool rung_ = false;       // the doorbell was heard where nobody slept: the next sleep is ended
+  bool has_pwait2_ = true;
+  bool refused_[3] = {};    // lanes of the pool that are full, in this run
+  std::size_t room_ = 0;    // reports left, in this run
+  std::int32_t first_runnable_ = none;
+  std::int32_t last_runnable_ = none;
+  std::vector<entry> entries_;
+  std::vector<retry> retries_;
+  std::array<epoll_event, 1024> events_;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,730 @@
+// The io_uring backend: one ring for each loop, one io_uring_enter a tick, which submits, waits and carries the timeout.
+// The only file of the library that knows liburing.
+//
+// What holds everywhere here:
+// - A submission entry, once written, is in flight, whatever the enter that should carry it answers. What the kernel has
+//   not consumed stays in the ring and goes with the next enter. How much that is, is always read from the ring's head.
+// - With DEFER_TASKRUN the kernel posts completions inside our own enters only. So an overflow is prevented by bounding
+//   what is handed over between two reaps (crowded()), not by bounding how many operations wait in the kernel: ten
+//   thousand idle connections are ten thousand operations inside. Where it overflows nevertheless, the kernel keeps
+//   the rest (FEAT_NODROP), raises a flag, and the next enter brings it.
+#include "runtime/backend/uring.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "runtime/backend/uring_abi.h"
+#include "runtime/mailbox.h"
+#include "runtime/pool.h"
+
+namespace eddy::detail {
+
+uring_enter_function uring_enter_hook = nullptr;
+
+int uring_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
+                std::size_t size) noexcept {
+  return io_uring_enter2(descriptor, submit, wait, flags, static_cast<sigset_t*>(argument), size);
+}
+
+namespace {
+
+// Attempts pay where little begins in a tick: then there is no batch whose one enter they could share.
+constexpr unsigned few_operations = 4;
+constexpr std::uint32_t attempt_bytes = 64 * 1024;  // a longer copy would hold up the loop
+
+// One enter runs 20 to 40 items of task work. So many enters in one run() at most; the next run() goes on.
+constexpr unsigned most_enters = 8;
+
+constexpr unsigned least_entries = 8;
+constexpr std::uint32_t none = 0xffffffff;
+
+// user_data is slot | generation << 32. These values are no slots.
+constexpr std::uint64_t doorbell_data = 0xffffffff;
+constexpr std::uint64_t cancel_data = 0xfffffffe;
+
+constexpr std::size_t verbs = static_cast<std::size_t>(verb::file_flags) + 1;
+constexpr std::size_t index(verb v) noexcept { return static_cast<std::size_t>(v); }
+constexpr std::uint8_t no_opcode = 255;
+
+constexpr std::uint8_t opcode_of(verb v) noexcept {
+  switch (v) {
+    case verb::nothing: return IORING_OP_NOP;
+    case verb::read: return IORING_OP_READ;
+    case verb::write: return IORING_OP_WRITE;
+    case verb::receive: return IORING_OP_RECV;
+    case verb::send: return IORING_OP_SEND;
+    case verb::receive_message: return IORING_OP_RECVMSG;
+    case verb::send_message: return IORING_OP_SENDMSG;
+    case verb::accept: return IORING_OP_ACCEPT;
+    case verb::connect: return IORING_OP_CONNECT;
+    case verb::ready: return IORING_OP_POLL_ADD;
+    case verb::open: return IORING_OP_OPENAT;
+    case verb::close: return IORING_OP_CLOSE;
+    case verb::status: return IORING_OP_STATX;
+    case verb::sync: return IORING_OP_FSYNC;
+    case verb::truncate: return uring_abi::op_ftruncate;
+    case verb::rename: return IORING_OP_RENAMEAT;
+    case verb::remove: return IORING_OP_UNLINKAT;
+    case verb::make_directory: return IORING_OP_MKDIRAT;
+    default: return no_opcode;
+  }
+}
+
+bool is_output(verb v) noexcept {
+  return v == verb::write || v == verb::send || v == verb::send_message || v == verb::connect;
+}
+
+/// Verbs whose -EAGAIN means "wait until it is ready" (kernels that honour O_NONBLOCK inside the ring).
+bool waits_for_readiness(const request& r) noexcept {
+  return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
+}
+
+bool worth_an_attempt(const request& r) noexcept {
+  return r.what == verb::send || r.what == verb::send_message ||
+         (r.what == verb::read && r.seekable && r.length <= attempt_bytes);
+}
+
+/// What is left of a read or write of which `done` bytes are done.
+request rest_of(const request& r, std::uint32_t done) noexcept {
+  request rest = r;
+  rest.address += done;
+  rest.length -= done;
+  if (rest.offset != current_position) rest.offset += done;
+  return rest;
+}
+
+template <class T = void>
+T* pointer(std::uint64_t address) noexcept {
+  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
+}
+
+void fill(io_uring_sqe* q, const request& r) noexcept {
+  const int flags = static_cast<int>(r.options);
+  const char* path = pointer<const char>(r.address);
+  switch (r.what) {
+    case verb::read: io_uring_prep_read(q, r.descriptor, pointer(r.address), r.length, r.offset); break;
+    case verb::write: io_uring_prep_write(q, r.descriptor, pointer(r.address), r.length, r.offset); break;
+    case verb::receive: io_uring_prep_recv(q, r.descriptor, pointer(r.address), r.length, flags); break;
+    case verb::send:
+      io_uring_prep_send(q, r.descriptor, pointer(r.address), r.length, flags | MSG_NOSIGNAL);
+      break;
+    case verb::receive_message:
+      io_uring_prep_recvmsg(q, r.descriptor, pointer<msghdr>(r.address), r.options);
+      break;
+    case verb::send_message:
+      io_uring_prep_sendmsg(q, r.descriptor, pointer<msghdr>(r.address), r.options | MSG_NOSIGNAL);
+      break;
+    case verb::accept: io_uring_prep_accept(q, r.descriptor, nullptr, nullptr, flags); break;
+    case verb::connect:
+      io_uring_prep_connect(q, r.descriptor, pointer<sockaddr>(r.address), r.length);
+      break;
+    case verb::ready: io_uring_prep_poll_add(q, r.descriptor, r.options); break;
+    case verb::open: io_uring_prep_openat(q, AT_FDCWD, path, flags | O_CLOEXEC, r.length); break;
+    case verb::close: io_uring_prep_close(q, r.descriptor); break;
+    case verb::status:
+      io_uring_prep_statx(q, path ? AT_FDCWD : r.descriptor, path ? path : "",
+                          path ? flags : flags | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+                          pointer<struct statx>(r.offset));
+      break;
+    case verb::sync:
+      io_uring_prep_fsync(q, r.descriptor, r.options & 1 ? IORING_FSYNC_DATASYNC : 0);
+      break;
+    case verb::truncate:
+      io_uring_prep_rw(uring_abi::op_ftruncate, q, r.descriptor, nullptr, 0, r.offset);
+      break;
+    case verb::rename:
+      io_uring_prep_renameat(q, AT_FDCWD, path, AT_FDCWD, pointer<const char>(r.offset), 0);
+      break;
+    case verb::remove: io_uring_prep_unlinkat(q, AT_FDCWD, path, flags); break;
+    case verb::make_directory: io_uring_prep_mkdirat(q, AT_FDCWD, path, r.length); break;
+    default: io_uring_prep_nop(q); break;
+  }
+}
+
+[[noreturn]] void broken(const char* what, int error) noexcept {
+  std::fprintf(stderr, "eddy: io_uring: %s: %s\n", what, std::strerror(error));
+  std::abort();
+}
+
+class uring final : public backend {
+ public:
+  uring(const backend_parts&, const uring_limits&);
+  ~uring() override;
+
+  void run(turn&) override;
+  int ask(const request& r) noexcept override { return execute(r, false); }
+  void wake() noexcept override;
+  time_point now() noexcept override;
+  int native_handle() noexcept override;
+  const char* name() const noexcept override { return "io_uring"; }
+
+ private:
+  /// One operation in the kernel, or on its way there again.
+  struct slot {
+    operation* whose = nullptr;  // null: free
+    std::uint32_t generation = 0;
+    std::uint32_t done = 0;      // bytes, of a read or write that takes more than one entry
+    std::uint32_t next = none;   // in the list of the free ones, or of those to be issued again
+    bool polling = false;        // the entry in the kernel only waits until the descriptor is ready
+    bool cancelled = false;      // a cancel of it has been written into the ring
+  };
+  static_assert(sizeof(slot) == 24);
+
+  // Setting up.
+  void make_ring(unsigned entries, const uring_limits&);
+  void learn_opcodes();
+  bool understands(unsigned enter_flags) noexcept;
+
+  // The steps of run().
+  void issue_again(turn&) noexcept;
+  void cancel(turn&) noexcept;
+  void take_over(turn&) noexcept;
+  void poll(turn&) noexcept;
+  void reap(turn&) noexcept;
+
+  // Handing over.
+  bool crowded() const noexcept;
+  bool free_slot() noexcept;
+  io_uring_sqe* entry() noexcept;
+  void issue(io_uring_sqe*, std::uint32_t) noexcept;
+  void put_back(std::uint32_t) noexcept;
+  bool to_pool(operation&) noexcept;
+  int attempt(const request&, std::uint32_t& done) noexcept;
+
+  // Waiting.
+  bool may_sleep(turn&) noexcept;
+  bool arm_doorbell() noexcept;
+  void sleep(turn&) noexcept;
+  int enter(unsigned submit, unsigned wait, time_point until) noexcept;
+  bool accepted(int answer) noexcept;
+
+  // Coming back.
+  void arrived(turn&, std::uint32_t, int result) noexcept;
+  void report(turn&, operation&, int result) noexcept;
+  void leave(turn&, std::uint32_t, int result) noexcept;
+
+  unsigned to_submit() const noexcept { return io_uring_sq_ready(&ring_); }
+  unsigned to_reap() const noexcept { return io_uring_cq_ready(&ring_); }
+  bool flagged() const noexcept {
+    return io_uring_smp_load_acquire(ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+  }
+
+  mailbox& inbox_;
+  pool& workers_;
+  io_uring ring_{};
+  int doorbell_ = -1;
+  pid_t owner_ = ::getpid();
+  std::size_t most_inside_;
+  bool in_ring_[verbs] = {};  // by verb: this kernel has its opcode
+  unsigned enter_flags_ = IORING_ENTER_GETEVENTS;
+  unsigned sleep_flags_ = 0;
+  bool absolute_ = false;  // timeouts are points in time
+
+  std::vector<slot> slots_;
+  std::uint32_t free_ = none;
+  std::uint32_t again_first_ = none;
+  std::uint32_t again_last_ = none;
+  bool doorbell_armed_ = false;
+  unsigned refusals_ = 0;  // enters in a row which the kernel had no room for
+  std::size_t reported_ = 0;  // in this run()
+};
+
+// ---- setting up
+
+uring::uring(const backend_parts& parts, const uring_limits& limits)
+    : inbox_(parts.inbox), workers_(parts.workers), most_inside_(limits.inside) {
+  slots_.reserve(std::max(parts.ring_entries, least_entries));
+  doorbell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (doorbell_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+  try {
+    make_ring(std::max(parts.ring_entries, least_entries), limits);
+  } catch (...) {
+    ::close(doorbell_);
+    throw;
+  }
+  if (limits.lacking != verb::nothing) in_ring_[index(limits.lacking)] = false;
+}
+
+void uring::make_ring(unsigned entries, const uring_limits& limits) {
+  constexpr unsigned base = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  constexpr unsigned tellable = base | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG;
+  // The newest is stripped first. TASKRUN_FLAG needs one of the two ways to defer task work.
+  constexpr unsigned ladder[] = {
+      tellable | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,  // 6.1
+      tellable | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,   // 6.0
+      tellable | IORING_SETUP_COOP_TASKRUN,                                // 5.19
+      base | IORING_SETUP_SUBMIT_ALL,                                      // 5.18
+      base,
+  };
+  std::size_t rung = 0;
+  for (;;) {
+    io_uring_params p{};
+    p.flags = ladder[rung];
+    p.cq_entries = limits.completion_entries ? limits.completion_entries : entries * 16;
+    const int answer = io_uring_queue_init_params(entries, &ring_, &p);
+    if (answer == 0) break;
+    if (answer == -EINVAL && rung + 1 < std::size(ladder)) {
+      ++rung;
+    } else if (answer == -ENOMEM && entries > least_entries) {
+      entries = std::max(entries / 2, least_entries);
+    } else {
+      throw std::system_error(-answer, std::system_category(), "io_uring_setup");
+    }
+  }
+  // Timeouts in the enter (5.11), nothing lost in an overflow (5.5), and polls that stay armed: those have no bit of
+  // their own and came with RSRC_TAGS (5.13).
+  constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RSRC_TAGS;
+  if ((ring_.features & needed) != needed) {
+    io_uring_queue_exit(&ring_);
+    throw std::system_error(ENOSYS, std::system_category(), "io_uring of a kernel before 5.13");
+  }
+  try {
+    learn_opcodes();
+  } catch (...) {
+    io_uring_queue_exit(&ring_);
+    throw;
+  }
+  for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
+  io_uring_ring_dontfork(&ring_);  // a child's stray write must not reach the parent's ring
+  if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
+  const unsigned cores = std::max(std::thread::hardware_concurrency(), 2u);
+  unsigned workers[2] = {2 * cores, 64};  // for files; for what can wait for ever. Default: as many as there is memory
+  io_uring_register_iowq_max_workers(&ring_, workers);
+  if (ring_.features & uring_abi::feature_no_iowait) sleep_flags_ |= uring_abi::enter_no_iowait;
+  absolute_ = understands(uring_abi::enter_abs_timer);
+}
+
+void uring::learn_opcodes() {
+  io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
+  if (!probe) throw std::system_error(ENOMEM, std::system_category(), "IORING_REGISTER_PROBE");
+  for (std::size_t v = 0; v < verbs; ++v) {
+    const std::uint8_t code = opcode_of(static_cast<verb>(v));
+    in_ring_[v] = code != no_opcode && io_uring_opcode_supported(probe, code);
+  }
+  io_uring_free_probe(probe);
+}
+
+/// Asks the kernel itself, by an enter that submits nothing and waits for nothing.
+bool uring::understands(unsigned enter_flags) noexcept {
+  __kernel_timespec ts{};
+  io_uring_getevents_arg extra{};
+  extra.sigmask_sz = _NSIG / 8;
+  extra.ts = reinterpret_cast<std::uintptr_t>(&ts);
+  return uring_enter(static_cast<unsigned>(ring_.enter_ring_fd), 0, 0,
+                     enter_flags_ | IORING_ENTER_EXT_ARG | enter_flags, &extra, sizeof extra) >= 0;
+}
+
+uring::~uring() {
+  if (::getpid() == owner_) {
+    io_uring_queue_exit(&ring_);
+  } else {
+    ::close(ring_.ring_fd);  // after a fork: the ring's memory is the parent's, and is not mapped here
+  }
+  ::close(doorbell_);
+}
+
+// ---- run()
+
+void uring::run(turn& t) {
+  reported_ = 0;
+  issue_again(t);
+  cancel(t);
+  take_over(t);
+  poll(t);
+}
+
+void uring::issue_again(turn& t) noexcept {
+  while (again_first_ != none) {
+    const std::uint32_t i = again_first_;
+    slot& s = slots_[i];
+    operation& o = *s.whose;
+    const bool drop = o.cancel_asked && !o.ask.must_finish();  // it has done nothing so far
+    io_uring_sqe* q = nullptr;
+    if (drop ? reported_ >= t.limit : !(q = entry())) return;
+    again_first_ = s.next;
+    if (drop) {
+      leave(t, i, -ECANCELED);
+    } else {
+      issue(q, i);
+    }
+  }
+}
+
+void uring::cancel(turn& t) noexcept {
+  for (operation *o = t.cancel.front(), *following; o; o = following) {
+    following = t.cancel.after(*o);
+    if (o->from_pool) {
+      if (reported_ >= t.limit) continue;
+      o->unlink();  // where a thread has it already it comes by the mailbox
+      if (workers_.remove(*o)) report(t, *o, -ECANCELED);
+    } else if (o->ask.must_finish()) {
+      o->unlink();
+    } else {
+      io_uring_sqe* q = crowded() ? nullptr : entry();
+      if (!q) return;
+      o->unlink();
+      slots_[static_cast<std::uint32_t>(o->handle)].cancelled = true;
+      io_uring_prep_cancel64(q, o->handle, 0);
+      q->user_data = cancel_data;
+    }
+  }
+}
+
+void uring::take_over(turn& t) noexcept {
+  bool few = true;
+  {
+    unsigned n = 0;
+    for (operation* o = t.start.front(); o && few; o = t.start.after(*o)) few = ++n <= few_operations;
+  }
+  unsigned full_lanes = 0;
+  bool full = false;
+  for (operation *o = t.start.front(), *following; o; o = following) {
+    following = t.start.after(*o);
+    const request& r = o->ask;
+    if (!in_ring_[index(r.what)]) {
+      if (r.what > verb::call) {
+        if (reported_ < t.limit) report(t, *o, execute(r, false));
+        continue;
+      }
+      const unsigned lane = 1u << static_cast<unsigned>(r.lane);
+      if (full_lanes & lane) continue;  // behind one that was refused: their order stays
+      if (!to_pool(*o)) full_lanes |= lane;
+      continue;
+    }
+    // Room first: what an attempt has half done must be sure of its way into the ring.
+    io_uring_sqe* q = nullptr;
+    if (full || crowded() || !free_slot() || !(q = entry())) {
+      full = true;
+      continue;
+    }
+    std::uint32_t done = 0;
+    if (few && reported_ < t.limit && worth_an_attempt(r)) {
+      const int answer = attempt(r, done);
+      if (answer != -EAGAIN) {
+        --ring_.sq.sqe_tail;  // the entry was not needed
+        report(t, *o, answer);
+        continue;
+      }
+    }
+    o->unlink();
+    const std::uint32_t i = free_;
+    slot& s = slots_[i];
+    free_ = s.next;
+    s.whose = o;
+    s.done = done;
+    s.polling = s.cancelled = false;
+    o->where = operation::place::inside;
+    o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
+    ++inside_;
+    issue(q, i);
+  }
+}
+
+/// Enters, once as a rule, and takes what has come.
+void uring::poll(turn& t) noexcept {
+  if (may_sleep(t)) {
+    sleep(t);
+  } else if (to_submit() || flagged()) {
+    accepted(enter(to_submit(), 0, time_point::min()));
+  }
+  reap(t);
+  for (unsigned n = 1; n < most_enters && reported_ < t.limit && flagged(); ++n) {
+    if (!accepted(enter(to_submit(), 0, time_point::min()))) break;
+    reap(t);
+  }
+}
+
+void uring::reap(turn& t) noexcept {
+  unsigned head = *ring_.cq.khead;
+  const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
+  for (; head != tail; ++head) {
+    const io_uring_cqe& c = ring_.cq.cqes[head & ring_.cq.ring_mask];
+    if (c.user_data == doorbell_data) {
+      if (!(c.flags & IORING_CQE_F_MORE)) doorbell_armed_ = false;
+      continue;
+    }
+    if (c.user_data == cancel_data) continue;
+    const auto i = static_cast<std::uint32_t>(c.user_data);
+    if (i >= slots_.size() || !slots_[i].whose || slots_[i].generation != c.user_data >> 32) continue;
+    if (reported_ >= t.limit) break;
+    arrived(t, i, c.res);
+  }
+  io_uring_smp_store_release(ring_.cq.khead, head);
+}
+
+// ---- handing over
+
+/// Would what is handed over now, if it all ended at once, find no room in the completion ring?
+bool uring::crowded() const noexcept {
+  return to_reap() + to_submit() + 1 >= ring_.cq.ring_entries;  // 1: the doorbell
+}
+
+/// Makes sure that there is a free slot.
+bool uring::free_slot() noexcept {
+  if (free_ != none) return true;
+  if (slots_.size() >= most_inside_) return false;
+  try {
+    slots_.emplace_back();
+  } catch (const std::bad_alloc&) {
+    return false;  // it stays listed until another has ended
+  }
+  free_ = static_cast<std::uint32_t>(slots_.size() - 1);
+  return true;
+}
+
+/// A submission entry to be written at once; where there is none, what is there is submitted first. Null: the kernel
+/// does not take it.
+io_uring_sqe* uring::entry() noexcept {
+  io_uring_sqe* q = io_uring_get_sqe(&ring_);
+  if (q || refusals_) return q;
+  accepted(enter(to_submit(), 0, time_point::min()));
+  return io_uring_get_sqe(&ring_);
+}
+
+void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
+  slot& s = slots_[i];
+  const request& r = s.whose->ask;
+  if (s.polling) {
+    io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
+  } else if (s.done) {
+    fill(q, rest_of(r, s.done));
+  } else {
+    fill(q, r);
+  }
+  q->user_data = s.whose->handle;
+}
+
+/// Has it issued (again) by the next run().
+void uring::put_back(std::uint32_t i) noexcept {
+  slots_[i].next = none;
+  (again_first_ == none ? again_first_ : slots_[again_last_].next) = i;
+  again_last_ = i;
+}
+
+/// False: the lane is full, and `o` still stands in its place in the list.
+bool uring::to_pool(operation& o) noexcept {
+  linked_work& before = *o.previous;
+  o.unlink();
+  o.where = operation::place::inside;
+  o.from_pool = true;
+  if (workers_.submit(o)) return true;
+  o.where = operation::place::listed;
+  o.from_pool = false;
+  o.next = before.next;
+  o.previous = &before;
+  static_cast<linked_work*>(o.next)->previous = &o;
+  before.next = &o;
+  return false;
+}
+
+/// -EAGAIN: the ring has to go on behind the first `done` bytes. A file's read by execute() is all of it, up to the end
+/// of the file, or -EAGAIN where not all is cached.
+int uring::attempt(const request& r, std::uint32_t& done) noexcept {
+  ++counts_.attempts;
+  if (r.what != verb::read) return execute(r, false);
+  request rest = rest_of(r, done);
+  rest.length = std::min(rest.length, attempt_bytes);
+  const int n = execute(rest, false);
+  if (n < 0) return n == -EAGAIN || !done ? n : static_cast<int>(done);
+  done += static_cast<std::uint32_t>(n);
+  const bool ended = done == r.length || static_cast<std::uint32_t>(n) < rest.length;
+  return ended ? static_cast<int>(done) : -EAGAIN;
+}
+
+// ---- waiting
+
+bool uring::may_sleep(turn& t) noexcept {
+  if (t.until == time_point::min() || !t.done.empty() || !t.limit || to_reap()) return false;
+  // With entries that found no room the next run() goes on at once, unless the kernel is the one who has none.
+  return refusals_ || (again_first_ == none && t.cancel.empty());
+}
+
+/// The doorbell is never read: a poll that stays armed tells of each new write. It needs no end, and counts nowhere.
+bool uring::arm_doorbell() noexcept {
+  if (doorbell_armed_) return true;
+  io_uring_sqe* q = entry();
+  if (!q) return false;
+  io_uring_prep_poll_multishot(q, doorbell_, POLLIN);
+  q->user_data = doorbell_data;
+  doorbell_armed_ = true;
+  return true;
+}
+
+void uring::sleep(turn& t) noexcept {
+  const bool asleep = inbox_.fall_asleep();
+  const bool armed = asleep && arm_doorbell();
+  if (armed || to_submit() || flagged()) {
+    const bool taken = accepted(enter(to_submit(), armed ? 1 : 0, t.until));
+    if (!taken && asleep && !to_reap()) {
+      // The kernel has no room for what is in the ring. Its own completions may make some: wait for them, but not
+      // long, for what was not taken (the doorbell's poll among it, perhaps) cannot wake anybody.
+      const auto pause = std::chrono::milliseconds(1u << std::min(refusals_ - 1, 6u));
+      enter(0, 1, std::min(t.until, later(now(), pause)));
+    }
+  }
+  if (asleep) inbox_.wake_up();
+}
+
+/// The one place that calls io_uring_enter.
+int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
+  ring_.sq.sqe_head = ring_.sq.sqe_tail;
+  io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
+  unsigned flags = enter_flags_;
+  __kernel_timespec ts{};
+  io_uring_getevents_arg extra{};
+  void* argument = nullptr;
+  std::size_t size = _NSIG / 8;
+  if (wait) {
+    flags |= sleep_flags_;
+    if (until != time_point::max()) {
+      auto ns = until.time_since_epoch().count();
+      if (absolute_) {
+        flags |= uring_abi::enter_abs_timer;
+      } else {
+        ns -= now().time_since_epoch().count();
+      }
+      if (ns <= 0) {
+        wait = 0;
+      } else {
+        flags |= IORING_ENTER_EXT_ARG;
+        ts.tv_sec = ns / 1'000'000'000;
+        ts.tv_nsec = ns % 1'000'000'000;
+        extra.sigmask_sz = _NSIG / 8;
+        extra.ts = reinterpret_cast<std::uintptr_t>(&ts);
+        argument = &extra;
+        size = sizeof extra;
+      }
+    }
+  }
+  ++counts_.enters;
+  const uring_enter_function call = uring_enter_hook ? uring_enter_hook : uring_enter;
+  return call(static_cast<unsigned>(ring_.enter_ring_fd), submit, wait, flags, argument, size);
+}
+
+/// What each answer of an enter means. False: the kernel has no room now; what it did not take is still in the ring.
+bool uring::accepted(int answer) noexcept {
+  switch (answer < 0 ? -answer : 0) {
+    case 0:      // taken, perhaps only a part: the rest goes with the next enter
+    case EINTR:  // a signal's handler has run
+    case ETIME:
+      refusals_ = 0;
+      return true;
+    case EAGAIN:  // no memory for requests
+    case ENOMEM:
+    case EBUSY:  // completions have to be reaped first
+      ++refusals_;
+      return false;
+    case EEXIST: broken("the ring belongs to another thread", EEXIST);
+    case EBADR: broken("the kernel has lost a completion for want of memory", EBADR);
+    default: broken("io_uring_enter", -answer);
+  }
+}
+
+// ---- coming back
+
+void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
+  slot& s = slots_[i];
+  operation& o = *s.whose;
+  const request& r = o.ask;
+  const bool asked = s.cancelled || o.cancel_asked || o.is_linked();
+  if (s.polling) {
+    s.polling = false;
+    if (asked) return leave(t, i, -ECANCELED);
+    return put_back(i);  // an error of the poll too: the operation itself says which
+  }
+  if (result == -EAGAIN && waits_for_readiness(r)) {
+    if (asked) return leave(t, i, -ECANCELED);
+    s.polling = true;
+    return put_back(i);
+  }
+  if (r.seekable && (r.what == verb::read || r.what == verb::write)) {
+    // A file's read is short at its end only, a write where there is no more room.
+    if (result > 0) {
+      s.done += static_cast<std::uint32_t>(result);
+      result = static_cast<int>(s.done);
+      if (s.done < r.length) {
+        result = r.what == verb::read ? attempt(r, s.done) : -EAGAIN;
+        if (result == -EAGAIN) return put_back(i);
+      }
+    } else if (s.done) {
+      result = static_cast<int>(s.done);
+    }
+  }
+  if (asked && (result == -EINTR || (result <= -uring_abi::restart_first && result >= -uring_abi::restart_last))) {
+    result = -ECANCELED;
+  }
+  leave(t, i, result);
+}
+
+void uring::report(turn& t, operation& o, int result) noexcept {
+  if (o.is_linked()) o.unlink();
+  o.result = result;
+  o.where = operation::place::reported;
+  t.done.push(o);
+  ++reported_;
+  ++counts_.completions;
+}
+
+/// Its slot is free again.
+void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
+  slot& s = slots_[i];
+  operation& o = *s.whose;
+  s.whose = nullptr;
+  ++s.generation;
+  s.next = free_;
+  free_ = i;
+  --inside_;
+  report(t, o, result);
+}
+
+// ---- the rest
+
+void uring::wake() noexcept {
+  const int saved = errno;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(doorbell_, &one, sizeof one);
+  errno = saved;
+}
+
+time_point uring::now() noexcept {
+  timespec ts;
+  ::clock_gettime(CLOCK_MONOTONIC, &ts);
+  return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
+}
+
+/// The ring's descriptor is readable when a completion is there, or task work that would make one (the kernel counts it
+/// in with DEFER_TASKRUN too); run() with until == time_point::min() then takes it. The doorbell's poll has to be in the
+/// kernel before a host sleeps on it, so that wake() shows.
+int uring::native_handle() noexcept {
+  if (arm_doorbell() && to_submit()) accepted(enter(to_submit(), 0, time_point::min()));
+  return ring_.ring_fd;
+}
+
+}  // namespace
+
+std::unique_ptr<backend> make_uring_backend(const backend_parts& parts, const uring_limits& limits) {
+  return std::make_unique<uring>(parts, limits);
+}
+
+std::unique_ptr<backend> make_uring_backend(const backend_parts& parts) {
+  return make_uring_backend(parts, uring_limits{});
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,232 @@
+// One loop: the queues of a tick, the timers, the operations, the counts, and the registers of the language layer. What
+// coro/ and io/ do to the machine they do through this class; users see eddy::runtime. Not an interface for users.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <eddy/runtime/clock.h>
+#include <eddy/runtime/detail/work.h>
+#include <eddy/runtime/operation.h>
+#include <eddy/runtime/timers.h>
+
+namespace eddy {
+class runtime;
+struct runtime_options;
+enum class backend_kind : std::uint8_t;
+}  // namespace eddy
+
+namespace eddy::detail {
+
+struct promise_base;  // coro/detail/chain.h: head of every coroutine frame of ours
+struct chain;         // coro/detail/chain.h: one line of frames, each awaiting the next
+class backend;
+struct hook_node;
+struct callback_timer;
+
+/// What the language layer hangs on a loop: the tasks of this runtime. Made with the first task.
+class task_root {
+ public:
+  virtual ~task_root() = default;
+  /// Asks every task to stop: the spawned ones first, in the order in which they were started, main when those have
+  /// ended. `forced`: at once, and shields too. Runs no user code.
+  virtual void stop(bool forced) noexcept = 0;
+  /// Asks the background tasks (those that do not hold the loop) to stop.
+  virtual void stop_background() noexcept = 0;
+  /// One line for each task that waits: what for, and where.
+  virtual std::string describe() const = 0;
+
+  std::size_t foreground() const noexcept { return foreground_; }
+  std::size_t background() const noexcept { return background_; }
+
+ protected:
+  std::size_t foreground_ = 0;  // tasks that have not ended, main included
+  std::size_t background_ = 0;
+};
+
+class loop {
+ public:
+  explicit loop(const runtime_options&);
+  ~loop();
+  loop(const loop&) = delete;
+  loop& operator=(const loop&) = delete;
+
+  struct outside;  // what other threads reach, and what only loop.cc and runtime.cc know
+
+  // ---- the tick (loop.cc) ----
+
+  /// One turn through all phases; poll sleeps only if it may and something is pending.
+  void tick(bool may_sleep);
+  /// Runs microtasks while there are any and the tick's budget lasts. Called after every single resumption.
+  void drain() noexcept {
+    while (!microtasks_.empty() && budget_left_) {
+      --budget_left_;
+      microtasks_.pop()->run();
+    }
+  }
+  /// What is ready outside of a tick (main's first steps) has a tick's budget.
+  void refill_budget() noexcept;
+  /// Is there a reason to go on: something pending, or tasks waiting for what is pending in the background?
+  bool holds() const noexcept;
+  /// Is something of background tasks pending?
+  bool background_holds() const noexcept { return is_pending(true); }
+
+  // ---- making ready; the loop's thread only ----
+
+  /// To the microtask queue: runs in this phase, after what is there already.
+  void make_ready(work& w) noexcept { microtasks_.push(w); }
+  /// To the next tick's pending phase.
+  void postpone(linked_work& w) noexcept { postponed_.push(w); }
+  /// To the check phase.
+  void make_immediate(linked_work& w) noexcept { immediates_.push(w); }
+  /// A descriptor whose last operation has left the kernel: its item runs in the close phase.
+  void make_closing(linked_work& w) noexcept { closing_.push(w); }
+  /// An await that need not suspend is a microtask too: false where the budget is spent.
+  bool charge() noexcept {
+    if (!budget_left_) return false;
+    --budget_left_;
+    return true;
+  }
+
+  // ---- timers ----
+
+  void start_timer(timer& t, time_point deadline, bool in_background) noexcept {
+    timers_.start(t, deadline);
+    background_timers_ += in_background;
+  }
+  /// Armed, or due in this tick and not yet run: afterwards it is neither.
+  void cancel_timer(timer& t, bool in_background) noexcept {
+    if (!t.armed()) {
+      t.unlink();
+      return;
+    }
+    timers_.cancel(t);
+    background_timers_ -= in_background;
+  }
+  time_point now() noexcept;
+
+  // ---- operations ----
+
+  /// Begins: handed to the backend in the next poll phase. Its item (o.type) runs when it has been reported.
+  void begin(operation& o, bool in_background) noexcept;
+  /// Asks for its end. Not yet handed over: it is made ready at once, with -ECANCELED. Else it ends by its own report.
+  void cancel(operation& o) noexcept;
+  /// The synchronous half: answered at once, by the world of this loop.
+  int ask(const request&) noexcept;
+  /// A close that waits for the close phase is pending from the call on.
+  void closing_started() noexcept { ++closing_count_; }
+  void closing_ended() noexcept { --closing_count_; }
+
+  // ---- stopping and failing ----
+
+  /// What a root task or callback threw and nobody joined: the first is rethrown at the end; everything else stops.
+  void fail(std::exception_ptr) noexcept;
+  bool stopping() const noexcept { return stopping_; }
+  void begin_stop() noexcept;
+
+  /// The beginning of a run: an explicit choice of backend is made now (throws), a stop asked for earlier counts.
+  void begin_run();
+  /// The end of a run: clears a stop that was asked for, and rethrows what failed.
+  void end_run();
+  void clear_failure() noexcept { failure_ = nullptr; }
+  /// Something arrived from outside that has not been looked at yet.
+  bool mail_waits() const noexcept;
+
+  /// The runtime's end: cancels and waits for every task; says on stderr what does not end, and aborts.
+  void finish_tasks();
+
+  // For runtime.cc.
+  void run_callback_timer(callback_timer& t) noexcept;
+  void drop_hook(hook_node* node) noexcept;
+  void nudge() noexcept;
+
+  /// Aborts unless the caller is on this loop's thread (and in the process that made it).
+  void check_thread() const noexcept;
+
+  std::uint32_t id() const noexcept { return id_; }
+  /// The loop with this id if it lives on this thread; else null. Descriptors remember their world by it.
+  static loop* find(std::uint32_t id) noexcept;
+
+  // ---- the language layer's registers (coro/detail/base.h) ----
+
+  promise_base* next_frame = nullptr;  ///< to be resumed or unwound next by the base; at most one
+  chain* base_chains = nullptr;        ///< chains that begin or have ended, last in first out
+  chain* running = nullptr;            ///< the chain that runs now; null in callbacks
+  char* stack_limit = nullptr;         ///< nested starts go no deeper than this
+  std::unique_ptr<task_root> tasks;
+  runtime* owner = nullptr;
+
+ private:
+  friend class eddy::runtime;
+  friend class running_scope;
+  friend int ask_world(std::uint32_t loop_id, const request&) noexcept;
+
+
+  void take_due_timers() noexcept;
+  void run_pending() noexcept;
+  void run_hooks(int which) noexcept;
+  void poll(bool may_sleep);
+  void run_check() noexcept;
+  void run_closing() noexcept;
+
+  void run_list(work_list<>& list) noexcept;
+  void count(const operation& o, int change) noexcept;
+  time_point sleep_limit(bool may_sleep) noexcept;
+  void sort_mail() noexcept;
+  void report_operations() noexcept;
+  void report_calls() noexcept;
+  void run_posts() noexcept;
+  bool is_pending(bool in_background) const noexcept;
+  bool counts(const work&) const noexcept;
+  backend& need_backend();
+  void bind() noexcept;
+
+  // Hot: what a tick looks at.
+  work_queue microtasks_;
+  unsigned budget_left_ = 0;
+  unsigned budget_;
+  timer_wheel timers_;
+  work_list<> due_;  // taken off the wheel in this tick's timers phase
+  work_list<> postponed_;
+  work_list<> immediates_;
+  work_list<> closing_;
+  std::size_t operations_ = 0;  // begun and not yet reported, `call` apart
+  std::size_t pool_work_ = 0;   // the verb `call`
+  std::size_t closing_count_ = 0;
+  std::size_t background_timers_ = 0;
+  std::size_t background_operations_ = 0;
+  std::size_t background_pool_work_ = 0;
+  std::size_t callback_timers_ = 0;
+  std::size_t hooks_ = 0;
+  std::uint64_t ticks_ = 0;
+  bool stopping_ = false;
+  std::uint32_t id_;
+  std::exception_ptr failure_;
+  std::unique_ptr<outside> outside_;
+};
+
+/// The loop that runs on this thread; null where none does.
+extern constinit thread_local loop* current_loop;
+
+/// current_loop; aborts where no runtime runs on this thread.
+loop& need_loop() noexcept;
+/// For io/: the world of a descriptor with this loop id (0: made where no runtime ran); the kernel's where it is gone.
+int ask_world(std::uint32_t loop_id, const request&) noexcept;
+
+/// Makes a loop the running one of this thread for as long as it lives.
+class running_scope {
+ public:
+  explicit running_scope(loop&) noexcept;
+  ~running_scope();
+  running_scope(const running_scope&) = delete;
+  running_scope& operator=(const running_scope&) = delete;
+
+ private:
+  loop& loop_;
+  bool unblock_sigpipe_ = false;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,110 @@
+// Work items and the two lists that hold them. Everything that can be made ready is a `work`, embedded in the
+// object that waits (an awaiter, a timer, an operation, a task's root), so making something ready allocates nothing.
+// Not an interface for users: templates need it.
+#pragma once
+
+namespace eddy::detail {
+
+struct work;
+
+/// What can be done with a work item. One constant table per kind of item; the language layer extends it
+/// (coro/detail/chain.h) with what a cancel needs.
+struct work_type {
+  void (*run)(work*) noexcept;  ///< runs it: resumes who waits. The item may be gone when it returns.
+  /// Does it belong to a background task (one that does not hold the loop)? Null: no.
+  bool (*background)(const work*) noexcept;
+};
+
+struct work {
+  work() noexcept = default;
+  explicit work(const work_type& t) noexcept : type(&t) {}
+  work(const work&) = delete;
+  work& operator=(const work&) = delete;
+
+  void run() noexcept { type->run(this); }
+
+  work* next = nullptr;
+  const work_type* type = nullptr;
+  void* context = nullptr;  ///< whom it concerns; the meaning is the type's (a wait: the frame that waits)
+};
+
+/// First in, first out; singly linked. What stands in it cannot be withdrawn.
+class work_queue {
+ public:
+  bool empty() const noexcept { return !first_; }
+  work* front() const noexcept { return first_; }
+  void push(work& w) noexcept {
+    w.next = nullptr;
+    (first_ ? last_->next : first_) = &w;
+    last_ = &w;
+  }
+  work* pop() noexcept {
+    work* w = first_;
+    if (w) first_ = w->next;
+    return w;
+  }
+  /// Moves everything of `other` behind what is here.
+  void append(work_queue& other) noexcept {
+    if (!other.first_) return;
+    (first_ ? last_->next : first_) = other.first_;
+    last_ = other.last_;
+    other.first_ = nullptr;
+  }
+
+ private:
+  work* first_ = nullptr;
+  work* last_ = nullptr;
+};
+
+/// A work item that can be withdrawn from the list in which it stands, without knowing the list.
+struct linked_work : work {
+  using work::work;
+  bool is_linked() const noexcept { return previous; }
+  void unlink() noexcept {
+    previous->next = next;
+    static_cast<linked_work*>(next)->previous = previous;
+    previous = nullptr;
+  }
+  linked_work* previous = nullptr;  ///< null: stands in no list
+};
+
+/// First in, first out; a ring with a head of its own, so that unlink() needs no list.
+template <class T = linked_work>
+class work_list {
+ public:
+  work_list() noexcept { head_.next = head_.previous = &head_; }
+  work_list(const work_list&) = delete;
+  work_list& operator=(const work_list&) = delete;
+
+  bool empty() const noexcept { return head_.next == &head_; }
+  T* front() const noexcept { return empty() ? nullptr : static_cast<T*>(head_.next); }
+  /// The item behind `w`, null at the end: for walking.
+  T* after(T& w) const noexcept { return w.next == &head_ ? nullptr : static_cast<T*>(w.next); }
+  void push(T& w) noexcept {
+    w.next = &head_;
+    w.previous = head_.previous;
+    head_.previous->next = &w;
+    head_.previous = &w;
+  }
+  T* pop() noexcept {
+    T* w = front();
+    if (w) w->unlink();
+    return w;
+  }
+  /// Moves everything of `other` behind what is here; O(1).
+  void append(work_list& other) noexcept {
+    if (other.empty()) return;
+    auto* first = static_cast<linked_work*>(other.head_.next);
+    linked_work* last = other.head_.previous;
+    first->previous = head_.previous;
+    head_.previous->next = first;
+    last->next = &head_;
+    head_.previous = last;
+    other.head_.next = other.head_.previous = &other.head_;
+  }
+
+ private:
+  linked_work head_;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,446 @@
+// The tick and its phases. This file is the definition of the order of everything; docs/semantics.md states it as rules.
+#include <eddy/runtime/detail/loop.h>
+
+#include <pthread.h>
+
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include <eddy/runtime/detail/abort.h>
+
+#include "runtime/backend/choose.h"
+#include "runtime/loop_outside.h"
+
+namespace eddy::detail {
+
+constinit thread_local loop* current_loop = nullptr;
+
+// ---- The tick ----------------------------------------------------------------------------------------------------------
+
+/// One turn of the loop. It decides the order, the phases act, and no phase calls another.
+void loop::tick(bool may_sleep) {
+  ++ticks_;
+  budget_left_ = budget_;
+
+  if (!timers_.empty()) take_due_timers();      // 1 timers: what is due is made ready
+  run_pending();                                // 2 pending: left over, then those timers, then what was postponed
+  if (hooks_) run_hooks(0);                     // 3 idle
+  if (hooks_) run_hooks(1);                     //   prepare
+  poll(may_sleep);                              // 4 poll: hand over, wait, take three lists, then resume
+  if (hooks_ || !immediates_.empty()) run_check();  // 5 check
+  if (!closing_.empty()) run_closing();         // 6 close
+}
+
+/// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything that one item makes ready
+/// runs before the next item.
+void loop::run_list(work_list<>& list) noexcept {
+  work_list<> snapshot;
+  snapshot.append(list);
+  while (linked_work* w = snapshot.pop()) {
+    w->run();
+    drain();
+  }
+}
+
+void loop::take_due_timers() noexcept {
+  const time_point at = now();
+  while (timer* t = timers_.pop_due(at)) {
+    if (t->type == &callback_timer_type) --callback_timers_;
+    if (background_timers_ && t->type->background) background_timers_ -= t->type->background(t);
+    due_.push(*t);
+  }
+}
+
+void loop::run_pending() noexcept {
+  drain();
+  if (!due_.empty()) run_list(due_);
+  if (!postponed_.empty()) run_list(postponed_);
+}
+
+void loop::run_hooks(int which) noexcept {
+  outside& o = *outside_;
+  hook_node* node = o.hooks[which].front();
+  while (node) {
+    o.hook_cursor = o.hooks[which].after(*node);
+    if (node->added_in != ticks_) {
+      node->active = true;
+      try {
+        node->run_it();
+      } catch (...) {
+        fail(std::current_exception());
+      }
+      node->active = false;
+      if (node->dropped) delete node;
+      drain();
+    }
+    node = o.hook_cursor;
+  }
+}
+
+void loop::run_check() noexcept {
+  run_list(immediates_);
+  if (hooks_) run_hooks(2);
+}
+
+void loop::run_closing() noexcept { run_list(closing_); }
+
+// ---- Poll --------------------------------------------------------------------------------------------------------------
+
+void loop::poll(bool may_sleep) {
+  outside& o = *outside_;
+  turn& t = o.now_turn;
+  t.until = sleep_limit(may_sleep);
+  const bool asks_kernel = operations_ != 0 || !t.start.empty() || !t.cancel.empty();
+  if (asks_kernel || t.until != time_point::min()) {
+    t.limit = budget_;
+    try {
+      need_backend().run(t);
+    } catch (...) {
+      fail(std::current_exception());  // no kernel to be had: what was begun is not handed over, and is cancelled
+    }
+  }
+  if (!o.inbox.empty()) sort_mail();
+  if (!t.done.empty()) report_operations();
+  if (!o.calls.empty()) report_calls();
+  if (!o.posts.empty()) run_posts();
+}
+
+/// Rule 14: not at all where something is ready, else until the next deadline, else for ever.
+time_point loop::sleep_limit(bool may_sleep) noexcept {
+  outside& o = *outside_;
+  const bool ready = !microtasks_.empty() || !postponed_.empty() || !immediates_.empty() || !closing_.empty() ||
+                     !o.calls.empty() || !o.posts.empty() || !o.now_turn.done.empty() || !o.hooks[0].empty();
+  if (!may_sleep || ready || !holds() || !o.inbox.empty()) return time_point::min();
+  return timers_.next_deadline();
+}
+
+/// The three lists: what the pool did for the backend counts as a kernel completion; then calls; then posts.
+void loop::sort_mail() noexcept {
+  outside& o = *outside_;
+  o.inbox.take(o.mail);
+  while (work* w = o.mail.pop()) {
+    if (w == &o.stop_item) {
+      begin_stop();
+    } else if (w == &o.nudge_item) {
+      o.nudge_sent.store(false, std::memory_order_relaxed);
+    } else if (w->type == &posted_type) {
+      o.posts.push(*w);
+    } else {
+      auto& done = *static_cast<operation*>(w);
+      if (done.is_linked()) done.unlink();  // it was asked to end too late
+      done.where = operation::place::reported;
+      (done.ask.what == verb::call ? o.calls : o.now_turn.done).push(done);
+    }
+  }
+}
+
+/// Each operation is counted in exactly two places: begun, and reported.
+void loop::count(const operation& o, int change) noexcept {
+  const bool call = o.ask.what == verb::call;
+  (call ? pool_work_ : operations_) += static_cast<std::size_t>(change);
+  if (o.background) (call ? background_pool_work_ : background_operations_) += static_cast<std::size_t>(change);
+}
+
+void loop::report_operations() noexcept {
+  operation_list done;
+  done.append(outside_->now_turn.done);
+  for (unsigned left = budget_; left && !done.empty(); --left) {
+    operation& o = *done.pop();
+    count(o, -1);
+    o.run();
+    drain();
+  }
+  outside_->now_turn.done.append(done);
+}
+
+void loop::report_calls() noexcept {
+  operation_list done;
+  done.append(outside_->calls);
+  for (unsigned left = budget_; left && !done.empty(); --left) {
+    operation& o = *done.pop();
+    count(o, -1);
+    o.run();
+    drain();
+  }
+  done.append(outside_->calls);  // what came meanwhile stands behind what is left
+  outside_->calls.append(done);
+}
+
+void loop::run_posts() noexcept {
+  work_queue posts;
+  posts.append(outside_->posts);
+  for (unsigned left = budget_; left && !posts.empty(); --left) {
+    posts.pop()->run();
+    drain();
+  }
+  posts.append(outside_->posts);
+  outside_->posts.append(posts);
+}
+
+bool loop::mail_waits() const noexcept {
+  return !outside_->inbox.empty() || !outside_->posts.empty() || !outside_->calls.empty();
+}
+
+backend& loop::need_backend() {
+  outside& o = *outside_;
+  if (!o.kernel) {
+    chosen made = choose_backend(o.options.backend, backend_parts{o.inbox, o.workers, o.options.ring_entries});
+    o.kernel = std::move(made.made);
+    o.live = made.kind;
+    o.reason = std::move(made.reason);
+    bind();
+  }
+  return *o.kernel;
+}
+
+// ---- What begins and ends ----------------------------------------------------------------------------------------------
+
+void loop::begin(operation& o, bool in_background) noexcept {
+  o.background = in_background;
+  o.cancel_asked = false;
+  o.from_pool = false;
+  o.where = operation::place::listed;
+  count(o, +1);
+  outside_->now_turn.start.push(o);
+}
+
+void loop::cancel(operation& o) noexcept {
+  switch (o.where) {
+    case operation::place::listed:
+      o.unlink();
+      o.cancel_asked = true;
+      o.where = operation::place::reported;
+      o.result = -ECANCELED;
+      count(o, -1);
+      make_ready(o);
+      break;
+    case operation::place::inside:
+      if (o.cancel_asked) break;
+      o.cancel_asked = true;
+      outside_->now_turn.cancel.push(o);
+      break;
+    case operation::place::outside:
+    case operation::place::reported:
+      break;
+  }
+}
+
+int loop::ask(const request& r) noexcept {
+  try {
+    return need_backend().ask(r);
+  } catch (const std::system_error& e) {
+    return -e.code().value();
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+}
+
+time_point loop::now() noexcept {
+  if (outside_->kernel) return outside_->kernel->now();
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
+
+void loop::refill_budget() noexcept { budget_left_ = budget_; }
+
+// ---- What holds the loop -----------------------------------------------------------------------------------------------
+
+bool loop::counts(const work& w) const noexcept {
+  if (stopping_ && (w.type == &immediate_type || w.type == &callback_timer_type)) return false;
+  return !(w.type->background && w.type->background(&w));
+}
+
+bool loop::is_pending(bool in_background) const noexcept {
+  const outside& o = *outside_;
+  if (in_background) {
+    return background_timers_ || background_operations_ || background_pool_work_ || !microtasks_.empty() || !due_.empty() ||
+           !postponed_.empty() || !immediates_.empty();
+  }
+  // After a stop, callbacks' timers and immediates and guards no longer hold the loop.
+  const std::size_t free_timers = background_timers_ + (stopping_ ? callback_timers_ : 0);
+  if (timers_.size() > free_timers) return true;
+  if (operations_ > background_operations_ || pool_work_ > background_pool_work_) return true;
+  if (closing_count_) return true;
+  for (const work* w = microtasks_.front(); w; w = w->next) {
+    if (counts(*w)) return true;
+  }
+  for (const work_list<>* list : {&due_, &postponed_, &immediates_}) {
+    for (linked_work* w = list->front(); w; w = list->after(*w)) {
+      if (counts(*w)) return true;
+    }
+  }
+  return !stopping_ && o.guards->held.load(std::memory_order_acquire);
+}
+
+bool loop::holds() const noexcept {
+  return is_pending(false) || (tasks && tasks->foreground() && is_pending(true));
+}
+
+// ---- Stopping and failing ----------------------------------------------------------------------------------------------
+
+void loop::begin_stop() noexcept {
+  stopping_ = true;
+  if (tasks) tasks->stop(false);
+}
+
+void loop::fail(std::exception_ptr what) noexcept {
+  if (!failure_) failure_ = std::move(what);
+  begin_stop();
+}
+
+void loop::begin_run() {
+  outside& o = *outside_;
+  // An explicit choice that cannot be had is said before anything begins.
+  if (o.options.backend != backend_kind::automatic || backend_is_forced()) need_backend();
+  if (o.stop_sent.load(std::memory_order_acquire)) begin_stop();
+}
+
+void loop::end_run() {
+  outside& o = *outside_;
+  if (!o.inbox.empty()) sort_mail();  // the stop request's own item comes out; posts stay for the next run
+  stopping_ = false;
+  o.stop_sent.store(false, std::memory_order_release);
+  if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
+}
+
+void loop::finish_tasks() {
+  if (tasks) {
+    refill_budget();
+    begin_stop();
+    tasks->stop_background();
+    const auto left = [this] { return tasks->foreground() + tasks->background() != 0; };
+    while (left() && (is_pending(false) || is_pending(true))) tick(true);
+    if (left()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
+    while (left() && (is_pending(false) || is_pending(true))) tick(true);
+    if (left()) misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
+  }
+  stopping_ = false;
+  failure_ = nullptr;
+}
+
+// ---- Threads and processes ---------------------------------------------------------------------------------------------
+
+namespace {
+thread_local char thread_mark;
+std::atomic<unsigned> forks{0};
+std::atomic<std::uint32_t> last_id{0};
+
+// Loops that have a thread, for loop::find: a descriptor may be closed where its loop is not running.
+std::mutex bound_mutex;
+loop* first_bound = nullptr;
+
+void watch_forks() {
+  static const int once = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  static_cast<void>(once);
+}
+}  // namespace
+
+const void* this_thread() noexcept { return &thread_mark; }
+unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
+
+void loop::check_thread() const noexcept {
+  if (outside_->forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
+  if (outside_->thread != this_thread()) misuse("a runtime is used on a thread that is not its own (use post or run_on)");
+}
+
+/// From now on the loop belongs to this thread.
+void loop::bind() noexcept {
+  outside& o = *outside_;
+  if (o.bound) return;
+  o.bound = true;
+  o.thread = this_thread();
+  const std::lock_guard lock(bound_mutex);
+  o.next_bound = std::exchange(first_bound, this);
+}
+
+loop* loop::find(std::uint32_t id) noexcept {
+  const std::lock_guard lock(bound_mutex);
+  for (loop* l = first_bound; l; l = l->outside_->next_bound) {
+    if (l->id_ == id) return l->outside_->thread == this_thread() ? l : nullptr;
+  }
+  return nullptr;
+}
+
+loop& need_loop() noexcept {
+  if (!current_loop) misuse("no runtime runs on this thread");
+  return *current_loop;
+}
+
+int ask_world(std::uint32_t loop_id, const request& r) noexcept {
+  if (loop* l = loop::find(loop_id)) {
+    if (l->outside_->kernel) return l->outside_->kernel->ask(r);
+  }
+  return execute(r, false);
+}
+
+running_scope::running_scope(loop& l) noexcept : loop_(l) {
+  if (current_loop) misuse("a run inside a run: a runtime runs on this thread already");
+  l.bind();
+  l.check_thread();
+  current_loop = &l;
+  // What a deep chain of nested starts may use of the native stack; the rest is the user's.
+  l.stack_limit = static_cast<char*>(__builtin_frame_address(0)) - (256 << 10);
+  // A write to a pipe whose reader is gone must give EPIPE, not end the program.
+  sigset_t pipe_signal;
+  sigset_t before;
+  ::sigemptyset(&pipe_signal);
+  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  unblock_sigpipe_ = ::sigismember(&before, SIGPIPE) == 0;
+}
+
+running_scope::~running_scope() {
+  if (unblock_sigpipe_) {
+    sigset_t pipe_signal;
+    ::sigemptyset(&pipe_signal);
+    ::sigaddset(&pipe_signal, SIGPIPE);
+    const timespec none{};
+    while (::sigtimedwait(&pipe_signal, nullptr, &none) == SIGPIPE) {
+    }
+    ::pthread_sigmask(SIG_UNBLOCK, &pipe_signal, nullptr);
+  }
+  current_loop = nullptr;
+}
+
+// ---- Made and ended ----------------------------------------------------------------------------------------------------
+
+loop::loop(const runtime_options& options)
+    : budget_(options.callback_budget ? options.callback_budget : 1),
+      id_(last_id.fetch_add(1, std::memory_order_relaxed) + 1),
+      outside_(std::make_unique<outside>(options)) {
+  watch_forks();
+  outside& o = *outside_;
+  o.thread = this_thread();
+  o.forks = fork_count();
+  o.guards->home = this;
+}
+
+loop::~loop() {
+  const std::lock_guard lock(bound_mutex);
+  for (loop** l = &first_bound; *l; l = &(*l)->outside_->next_bound) {
+    if (*l == this) {
+      *l = outside_->next_bound;
+      break;
+    }
+  }
+}
+
+}  // namespace eddy::detail
+
+namespace eddy {
+
+time_point now() noexcept {
+  if (detail::current_loop) return detail::current_loop->now();
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
+
+time_point clock::now() noexcept { return eddy::now(); }
+
+}  // namespace eddy

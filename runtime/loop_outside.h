@@ -1,0 +1,98 @@
+// The cold half of a loop: what reaches it from outside (mailbox, pool, backend, guards, stop requests), and what only
+// callbacks need (hooks, callback timers). Private to loop.cc and runtime.cc.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <eddy/runtime/callback.h>
+#include <eddy/runtime/detail/loop.h>
+#include <eddy/runtime/runtime.h>
+
+#include "runtime/backend/backend.h"
+#include "runtime/mailbox.h"
+#include "runtime/pool.h"
+
+namespace eddy::detail {
+
+struct hook_node : linked_work {
+  callback run_it;
+  loop* home = nullptr;
+  std::uint64_t added_in = 0;  // the tick: it runs from the next one on
+  bool active = false;         // its callback is on the stack: whoever drops it leaves the rest to run_hooks
+  bool dropped = false;
+};
+
+/// Shared by a runtime and its guards, which may outlive it.
+struct guard_block {
+  std::mutex mutex;            // drop and the runtime's end exclude each other; nothing else needs it
+  loop* home = nullptr;        // null: the runtime is gone
+  std::atomic<std::size_t> held{0};
+};
+
+struct callback_timer : timer {
+  callback run_it;
+  loop* home = nullptr;
+  duration period{-1};  // < 0: once
+  bool repeats = false;
+  std::uint64_t generation = 1;
+  std::size_t slot = 0;
+};
+
+struct callback_work : linked_work {  // a post, a next_tick, an immediate
+  callback run_it;
+  loop* home = nullptr;
+};
+
+struct loop::outside {
+  outside(const runtime_options& o) : options(o), workers(pool_options{o.pool_threads, o.pool_queue}, inbox) {}
+
+  /// From any thread: adds to the mailbox and rings the doorbell if the loop slept. Keeps errno.
+  void send(work& w) noexcept;
+  /// From any thread: the loop looks again whether something still holds it.
+  void nudge() noexcept;
+  /// Makes the callback's work item; throws std::bad_alloc.
+  static callback_work* make_work(loop& home, callback&& f, const work_type& type);
+  void free_callback_timer(callback_timer& t) noexcept;
+
+  runtime_options options;
+  mailbox inbox;
+  pool workers;
+  std::unique_ptr<backend> kernel;
+  backend_kind live{};
+  std::string reason;
+  turn now_turn;
+  work_queue mail;    // taken out of the mailbox, to be sorted
+  operation_list calls;  // finished pool calls, to be reported
+  work_queue posts;   // to be run
+  work_list<hook_node> hooks[3];
+  hook_node* hook_cursor = nullptr;  // the hook that run_hooks runs next
+  std::vector<std::unique_ptr<callback_timer>> callback_timers;  // by slot; never shrinks
+  std::vector<std::size_t> free_slots;
+  std::shared_ptr<guard_block> guards = std::make_shared<guard_block>();
+
+  work stop_item;
+  std::atomic<bool> stop_sent{false};   // stop_item is in the mailbox, or was taken and not yet cleared by a run's end
+  work nudge_item;
+  std::atomic<bool> nudge_sent{false};
+
+  const void* thread = nullptr;  // whose loop it is: the address of a thread's own variable
+  bool bound = false;            // it has run, or its backend was made: the thread is final
+  unsigned forks = 0;            // how often this process had been forked when the loop was made
+  loop* next_bound = nullptr;    // in the list behind loop::find
+};
+
+/// The address of a variable of this thread: tells threads apart without a system call.
+const void* this_thread() noexcept;
+/// How many forks lie between this process and the first.
+unsigned fork_count() noexcept;
+
+extern const work_type posted_type;
+extern const work_type next_tick_type;
+extern const work_type immediate_type;
+extern const work_type callback_timer_type;
+
+}  // namespace eddy::detail

@@ -1,0 +1,101 @@
+// What can be asked of the kernel, as plain data. No system header: every backend interprets it in its own way (the
+// ring copies a request, execute() calls it, a simulation plays it).
+#pragma once
+
+#include <cstdint>
+
+#include <eddy/runtime/detail/work.h>
+
+namespace eddy {
+
+/// What a request asks for. The fields that each verb uses stand beside it; `descriptor` always is the file
+/// descriptor where there is one. Verbs of the third group are answered at once and only ever asked (backend::ask).
+enum class verb : std::uint8_t {
+  nothing,  // ends with 0 in the next poll
+
+  // May wait in the kernel.
+  read,             // address, length, offset (current_position: the descriptor's own, or a stream's)
+  write,            // address, length, offset; O_APPEND files append whatever the offset
+  receive,          // address, length, options: MSG_ flags          (sockets)
+  send,             // address, length, options: MSG_ flags          (sockets; never raises SIGPIPE)
+  receive_message,  // address: msghdr*, options: MSG_ flags
+  send_message,     // address: msghdr*, options: MSG_ flags
+  accept,           // options: SOCK_ flags (O_NONBLOCK descriptors only)  -> the new descriptor
+  connect,          // address: sockaddr*, length                     (O_NONBLOCK descriptors only)
+  ready,            // options: POLLIN | POLLOUT …                    -> the events that are there
+
+  // May block: the ring or the pool.
+  open,            // address: path, options: open flags, length: permissions  -> the new descriptor
+  close,           // descriptor
+  status,          // address: path, or null: of `descriptor`; offset: address of a struct statx; options: AT_ flags
+  sync,            // options: 1: data only
+  truncate,        // offset: the new size
+  rename,          // address: from, offset: address of to
+  remove,          // address: path, options: AT_REMOVEDIR or 0
+  make_directory,  // address: path, length: permissions
+
+  call,  // address: int (*)(void*), offset: its argument. A function on the pool; the result is what it returns
+
+  // Answered at once.
+  socket,       // descriptor: domain, options: type, length: protocol -> the new descriptor
+  bind,         // address: sockaddr*, length
+  listen,       // length: backlog
+  local_name,   // address: sockaddr*, offset: address of its std::uint32_t length
+  peer_name,    // address: sockaddr*, offset: address of its std::uint32_t length
+  set_option,   // options: level, second: name, address, length
+  get_option,   // options: level, second: name, address, offset: address of its std::uint32_t length
+  shutdown,     // options: SHUT_…
+  pair,         // descriptor: domain, options: type, address: int[2]
+  pipe,         // options: O_ flags, address: int[2]
+  file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)
+};
+
+/// Whether a verb works on a file's content or names: what has begun is then waited for, not cancelled (rule 21).
+constexpr bool is_file_verb(verb v) noexcept { return v >= verb::open && v <= verb::make_directory; }
+
+/// For read and write: at the descriptor's own position, and for everything that has none (pipes, terminals).
+inline constexpr std::uint64_t current_position = ~std::uint64_t{0};
+
+/// The threads of the pool on which work runs. A lane has threads of its own, so that slow name look-ups cannot
+/// stop file reads.
+enum class pool_lane : std::uint8_t { compute, files, lookup };
+
+/// One question to the kernel. Field by field what a submission queue entry holds. Plain data.
+struct request {
+  verb what = verb::nothing;
+  pool_lane lane = pool_lane::files;  ///< where it runs if it has to go to the pool
+  bool seekable = false;  ///< read, write: a regular file (may block, is not cancelled once begun), no stream
+  std::int32_t descriptor = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t address = 0;
+  std::uint32_t length = 0;
+  std::uint32_t options = 0;
+  std::int32_t second = -1;
+
+  /// Has it to be waited for once it has begun? (rule 21: a file operation that has begun, running pool work)
+  bool must_finish() const noexcept { return seekable || is_file_verb(what) || what == verb::call; }
+};
+
+/// A request that was begun, and its result. Lives in the frame (or object) that waits; from the hand-over until the
+/// report it and every buffer that it names belong to the backend.
+struct operation : detail::linked_work {
+  using linked_work::linked_work;
+
+  enum class place : std::uint8_t {
+    outside,   ///< not begun
+    listed,    ///< begun, in turn::start; ends at once when cancelled
+    inside,    ///< the backend's; if it was asked to end and no room was left for that it stands in turn::cancel
+    reported,  ///< in turn::done, or its report is being delivered
+  };
+
+  request ask;
+  std::int32_t result = 0;  ///< valid once reported: >= 0, or -errno; -ECANCELED: it did nothing
+  place where = place::outside;
+  bool background = false;       ///< begun by a background task: does not hold the loop
+  bool cancel_asked = false;     ///< the owner has asked for its end
+  bool from_pool = false;        ///< the pool has it, or had it
+  std::uint64_t handle = 0;      ///< the backend's own: slot and generation
+};
+static_assert(sizeof(operation) <= 128);
+
+}  // namespace eddy

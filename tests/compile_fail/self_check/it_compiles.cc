@@ -1,0 +1,3 @@
+// expect: discarded
+// A correct program: the harness must complain that it compiles.
+int main() { return 0; }

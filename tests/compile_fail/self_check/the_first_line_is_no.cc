@@ -1,0 +1,2 @@
+// Says nothing of what is expected.
+int main() { return undeclared_name; }

@@ -1,0 +1,89 @@
+// A world in memory behind the seam: streams, listeners, datagrams, pipes and files without a kernel, and time that only
+// passes where nothing else can happen. For tests of what stands above the seam; deterministic, one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/backend/backend.h"
+
+namespace eddy::test {
+
+/// Rules of this world:
+/// - An operation is taken over in one run() and reported in the next one at the earliest, in the order in which they
+///   were taken over as far as each can end; calls behind all others.
+/// - File verbs, seekable reads and writes, and calls are carried out when they are taken over.
+/// - Nothing is short but where the other end is: a stream holds 64 KiB.
+/// - A cancelled operation that waits reports -ECANCELED.
+/// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until; where that is the end
+///   of time nothing can ever happen, and the program aborts with a sentence.
+class fake_backend final : public detail::backend {
+ public:
+  /// `inbox` null: no other thread sends anything.
+  explicit fake_backend(detail::mailbox* inbox = nullptr);
+  ~fake_backend() override;
+
+  void run(detail::turn&) override;
+  int ask(const request&) noexcept override;
+  void wake() noexcept override { rung_ = true; }  // the loop's thread only
+  time_point now() noexcept override { return now_; }
+  int native_handle() noexcept override { return -1; }
+  const char* name() const noexcept override { return "fake"; }
+
+  /// For tests that need to be somewhere in time.
+  void advance(duration d) noexcept { now_ += d; }
+  std::size_t open_descriptors() const noexcept;
+
+ private:
+  struct channel;
+  struct object;
+  struct node;
+  using object_pointer = std::shared_ptr<object>;
+  using node_pointer = std::shared_ptr<node>;
+
+  int answer(const request&);  // result, -errno, or -EAGAIN: not yet
+  int transfer_file(const request&, object&);
+  int receive(object&, const request&, bool as_message);
+  int send(object&, const request&, bool as_message);
+  int send_datagram(object&, const std::string& to, std::string bytes);
+  int accept(object&);
+  int connect(object&, const request&);
+  int ready(object&, std::uint32_t events);
+  int open(const request&);
+  int status(const request&);
+  int rename(const std::string& from, const std::string& to);
+  int remove(const std::string& path, bool directory);
+  int make_directory(const std::string& path);
+  int bind(object&, std::string address);
+  int close(std::int32_t descriptor);
+  int set_or_get_option(object&, const request&);
+  int make_pair(const request&);
+
+  void end(object&);
+  int add(object_pointer);
+  object* find(std::int32_t descriptor) const;
+  int parent_of(const std::string& path) const;
+  static std::string key_of(const std::string& address);
+  void name_itself(object&);
+  static void link(object& a, object& b);
+
+  detail::mailbox* inbox_;
+  time_point now_{std::chrono::seconds(1000)};
+  bool rung_ = false;
+  std::uint16_t next_port_ = 40000;
+  std::uint64_t next_inode_ = 1;
+  std::vector<operation*> waiting_;  // inside, in the order in which they were taken over
+  std::vector<object_pointer> descriptors_;
+  std::map<std::string, std::weak_ptr<object>> bound_;
+  std::map<std::string, node_pointer> files_;
+};
+
+std::unique_ptr<detail::backend> make_fake_backend(detail::mailbox& inbox);
+
+}  // namespace eddy::test

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Documentation says what it must, and what it shows is compiled: check_docs.py ROOT
+
+A docstring in a public header that begins with "Awaits" or has a line Result or Cancel describes an awaitable, and has
+all four of Result, Errors, Cancel, Lifetime. A ```cpp block in README.md is a file of examples/, byte for byte.
+"""
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from check_layers import is_private  # noqa: E402
+
+PROMISES = ('Result', 'Errors', 'Cancel', 'Lifetime')
+
+
+def docstrings(text):
+    """(line, text) of each run of /// lines."""
+    start, block = 0, []
+    for number, line in enumerate(text.splitlines() + [''], 1):
+        match = re.match(r'\s*///(?!<)\s?(.*)', line)
+        if match:
+            start = start if block else number
+            block.append(match.group(1))
+        elif block:
+            yield start, block
+            block = []
+
+
+def missing_promises(block):
+    has = [word for word in PROMISES if any(re.match(rf'\s*[*_`]*{word}\b', line) for line in block)]
+    if 'Result' in has or 'Cancel' in has or re.match(r'Awaits\b', block[0]):
+        return [word for word in PROMISES if word not in has]
+    return []
+
+
+def is_awaitable(block):
+    return not missing_promises(block) and any(re.match(r'\s*[*_`]*Result\b', line) for line in block)
+
+
+def code_blocks(markdown):
+    return re.findall(r'^```cpp\n(.*?)^```', markdown, re.M | re.S)
+
+
+def self_check():
+    assert list(docstrings('  /// Awaits it.\n  /// Result: all.\n int f();\n')) == [(1, ['Awaits it.', 'Result: all.'])]
+    assert missing_promises(['Reads.', 'Result: a', 'Errors: b', 'Cancel: c']) == ['Lifetime']
+    assert missing_promises(['Awaits a thing.']) == list(PROMISES)
+    assert not missing_promises(['Result: a', 'Errors: b', 'Cancel: c', 'Lifetime: d'])
+    assert not missing_promises(['A constant.'])
+    assert code_blocks('a\n```cpp\nint x;\n```\n```sh\nls\n```\n') == ['int x;\n']
+
+
+def main():
+    self_check()
+    root = pathlib.Path(sys.argv[1])
+    bad, awaitables = [], 0
+    for folder in ('runtime', 'coro', 'io'):
+        for path in sorted((root / folder).rglob('*.h')):
+            text = path.read_text()
+            if is_private(text) or 'backend' in path.parts or 'detail' in path.parts:
+                continue
+            for line, block in docstrings(text):
+                missing = missing_promises(block)
+                awaitables += is_awaitable(block)
+                if missing:
+                    bad.append(f'{path.relative_to(root)}:{line}: the docstring lacks {", ".join(missing)}')
+    readme = root / 'README.md'
+    examples = {p.read_text(): p.name for p in (root / 'examples').glob('*.cc')}
+    blocks = code_blocks(readme.read_text()) if readme.exists() else []
+    bad += [f'README.md: a code block is no file of examples/:\n{block}' for block in blocks if block not in examples]
+    print('\n'.join(bad) or f'{awaitables} awaitables documented, {len(blocks)} blocks of README.md compiled')
+    sys.exit(bool(bad))
+
+
+if __name__ == '__main__':
+    main()
