@@ -92,9 +92,10 @@ void loop::run_closing() noexcept { run_list(closing_); }
 
 void loop::poll(bool may_sleep) {
   outside& o = *outside_;
+  const bool asks_kernel = operations_ != 0 || pool_work_ != 0;
+  if (!asks_kernel && !postponed_.empty() && !mail_waits()) return;  // only what was postponed: no reason to look
   turn& t = o.now_turn;
   t.until = sleep_limit(may_sleep);
-  const bool asks_kernel = operations_ != 0 || !t.start.empty() || !t.cancel.empty();
   if (asks_kernel || t.until != time_point::min()) {
     t.limit = budget_;
     try {
@@ -182,12 +183,18 @@ void loop::run_posts() noexcept {
 }
 
 bool loop::mail_waits() const noexcept {
-  return !outside_->inbox.empty() || !outside_->posts.empty() || !outside_->calls.empty();
+  const outside& o = *outside_;
+  return !o.inbox.empty() || !o.posts.empty() || !o.calls.empty();
 }
 
 backend& loop::need_backend() {
   outside& o = *outside_;
-  if (!o.kernel) {
+  if (!o.kernel && o.factory) {
+    o.kernel = o.factory(backend_parts{o.inbox, o.workers, o.options.ring_entries});
+    o.live = backend_kind::simulated;
+    o.reason = "a backend of the program's own making";
+    bind();
+  } else if (!o.kernel) {
     chosen made = choose_backend(o.options.backend, backend_parts{o.inbox, o.workers, o.options.ring_entries});
     o.kernel = std::move(made.made);
     o.live = made.kind;
@@ -221,7 +228,17 @@ void loop::cancel(operation& o) noexcept {
     case operation::place::inside:
       if (o.cancel_asked) break;
       o.cancel_asked = true;
-      outside_->now_turn.cancel.push(o);
+      if (!o.from_pool) {
+        outside_->now_turn.cancel.push(o);
+        break;
+      }
+      // The pool keeps it in its own list by the same links, and its threads push it to the mailbox by them: it must not
+      // stand in turn::cancel. What is still queued ends in this drain (rule 21); else it comes by the mailbox.
+      if (!outside_->workers.remove(o)) break;
+      o.where = operation::place::reported;
+      o.result = -ECANCELED;
+      count(o, -1);
+      make_ready(o);
       break;
     case operation::place::outside:
     case operation::place::reported:
@@ -256,7 +273,6 @@ bool loop::counts(const work& w) const noexcept {
 }
 
 bool loop::is_pending(bool in_background) const noexcept {
-  const outside& o = *outside_;
   if (in_background) {
     return background_timers_ || background_operations_ || background_pool_work_ || !microtasks_.empty() || !due_.empty() ||
            !postponed_.empty() || !immediates_.empty();
@@ -274,12 +290,10 @@ bool loop::is_pending(bool in_background) const noexcept {
       if (counts(*w)) return true;
     }
   }
-  return !stopping_ && o.guards->held.load(std::memory_order_acquire);
+  return !stopping_ && is_guarded();
 }
 
-bool loop::holds() const noexcept {
-  return is_pending(false) || (tasks && tasks->foreground() && is_pending(true));
-}
+bool loop::is_guarded() const noexcept { return outside_->guards->held.load(std::memory_order_acquire) != 0; }
 
 // ---- Stopping and failing ----------------------------------------------------------------------------------------------
 
@@ -296,7 +310,7 @@ void loop::fail(std::exception_ptr what) noexcept {
 void loop::begin_run() {
   outside& o = *outside_;
   // An explicit choice that cannot be had is said before anything begins.
-  if (o.options.backend != backend_kind::automatic || backend_is_forced()) need_backend();
+  if (o.factory || o.options.backend != backend_kind::automatic || backend_is_forced()) need_backend();
   if (o.stop_sent.load(std::memory_order_acquire)) begin_stop();
 }
 
@@ -366,10 +380,7 @@ loop* loop::find(std::uint32_t id) noexcept {
   return nullptr;
 }
 
-loop& need_loop() noexcept {
-  if (!current_loop) misuse("no runtime runs on this thread");
-  return *current_loop;
-}
+void no_loop() noexcept { misuse("no runtime runs on this thread"); }
 
 int ask_world(std::uint32_t loop_id, const request& r) noexcept {
   if (loop* l = loop::find(loop_id)) {

@@ -61,6 +61,7 @@ struct loop::outside {
   runtime_options options;
   mailbox inbox;
   pool workers;
+  backend_factory factory = nullptr;  // null: choose_backend
   std::unique_ptr<backend> kernel;
   backend_kind live{};
   std::string reason;

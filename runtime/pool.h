@@ -21,6 +21,9 @@ struct pool_options {
 /// result set) is pushed to the mailbox; if the loop slept, the doorbell is rung once.
 ///
 /// submit() and remove() are for the loop's thread.
+///
+/// From submit() until it is taken back or has arrived, an operation's links are the pool's and then the mailbox's: it
+/// must be put into no other list, so a cancel goes straight to remove() and never through turn::cancel.
 class pool {
  public:
   pool(const pool_options&, mailbox& inbox);

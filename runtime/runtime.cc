@@ -340,6 +340,9 @@ void pending_guard::drop() noexcept {
 
 namespace detail {
 void loop::nudge() noexcept { outside_->nudge(); }
+
+void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept { outside_->factory = make; }
+void use_backend(runtime& rt, backend_factory make) noexcept { loop_of(rt).use_backend(make); }
 }  // namespace detail
 
 // ---- The end -----------------------------------------------------------------------------------------------------------

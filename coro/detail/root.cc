@@ -15,21 +15,6 @@ void task_owner::ask_children(ask_list& asked) noexcept {
   for (spawned_base* s = first; s; s = s->next_sibling) asked.ask(*s);
 }
 
-void spawned_base::link(task_owner& to) noexcept {
-  owner = &to;
-  previous_sibling = to.last;
-  (to.last ? to.last->next_sibling : to.first) = this;
-  to.last = this;
-  ++to.live;
-}
-
-void spawned_base::unlink() noexcept {
-  (previous_sibling ? previous_sibling->next_sibling : owner->first) = next_sibling;
-  (next_sibling ? next_sibling->previous_sibling : owner->last) = previous_sibling;
-  --owner->live;
-  owner = nullptr;
-}
-
 void spawned_base::add_joiner(linked_work& w) noexcept {
   if (!joiners) {
     w.next = w.previous = &w;
@@ -63,11 +48,7 @@ void spawned_base::has_ended() noexcept {
   release();
 }
 
-void spawned_base::release() noexcept {
-  if (--references) return;
-  if (error && !joined) home->fail(*error);
-  static_cast<const root_type*>(type)->free(*this);
-}
+void spawned_base::fail_unjoined() noexcept { home->fail(*error); }
 
 // ---- The root ----------------------------------------------------------------------------------------------------------
 
@@ -78,12 +59,10 @@ root::root(loop& l) noexcept : loop_(l) {
 
 root::~root() { frames.runtime_ended(); }
 
-root& root::of(loop& l) {
-  if (!l.tasks) l.tasks = std::make_unique<root>(l);
+root& root::make(loop& l) {
+  l.tasks = std::make_unique<root>(l);
   return static_cast<root&>(*l.tasks);
 }
-
-void root::task_began(const spawned_base& s) noexcept { ++(s.background ? background_ : foreground_); }
 
 void root::main_began(chain& main) noexcept {
   main_ = &main;

@@ -48,14 +48,30 @@ struct spawned_base : chain {
   linked_work* joiners = nullptr;   ///< who waits for its end: a ring, first in first out
   std::exception_ptr* error = nullptr;  ///< where its exception is kept, if it ended with one
 
-  void link(task_owner& to) noexcept;
-  void unlink() noexcept;
+  void link(task_owner& to) noexcept {
+    owner = &to;
+    previous_sibling = to.last;
+    (to.last ? to.last->next_sibling : to.first) = this;
+    to.last = this;
+    ++to.live;
+  }
+  void unlink() noexcept {
+    (previous_sibling ? previous_sibling->next_sibling : owner->first) = next_sibling;
+    (next_sibling ? next_sibling->previous_sibling : owner->last) = previous_sibling;
+    --owner->live;
+    owner = nullptr;
+  }
   void add_joiner(linked_work& w) noexcept;
   void remove_joiner(linked_work& w) noexcept;
   /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
   void has_ended() noexcept;
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its exception.
-  void release() noexcept;
+  void release() noexcept {
+    if (--references) return;
+    if (error && !joined) [[unlikely]] fail_unjoined();
+    static_cast<const root_type*>(type)->free(*this);
+  }
+  void fail_unjoined() noexcept;
 };
 
 /// The tasks of one runtime.
@@ -65,7 +81,7 @@ class root final : public task_root {
   ~root() override;
 
   /// Of the loop that runs here; made with the first task.
-  static root& of(loop& l);
+  static root& of(loop& l) { return l.tasks ? static_cast<root&>(*l.tasks) : make(l); }
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
@@ -73,11 +89,12 @@ class root final : public task_root {
 
   void main_began(chain& main) noexcept;
   void main_ended() noexcept;
-  void task_began(const spawned_base& s) noexcept;
+  void task_began(const spawned_base& s) noexcept { ++(s.background ? background_ : foreground_); }
 
   task_owner children;  // the root group
 
  private:
+  static root& make(loop& l);
   static void child_ended(task_owner& owner, spawned_base& child) noexcept;
   loop& loop_;
   chain* main_ = nullptr;

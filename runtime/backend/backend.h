@@ -9,6 +9,10 @@
 #include <eddy/runtime/clock.h>
 #include <eddy/runtime/operation.h>
 
+namespace eddy {
+class runtime;
+}
+
 namespace eddy::detail {
 
 class mailbox;
@@ -92,5 +96,9 @@ struct backend_parts {
 /// Each throws std::system_error (with the errno that refused it) where it cannot be had.
 std::unique_ptr<backend> make_uring_backend(const backend_parts&);
 std::unique_ptr<backend> make_epoll_backend(const backend_parts&);
+
+/// Makes the runtime, whose backend must not have been made yet, use one of its own making: a simulation, a test's fake.
+using backend_factory = std::unique_ptr<backend> (*)(const backend_parts&);
+void use_backend(runtime&, backend_factory) noexcept;
 
 }  // namespace eddy::detail

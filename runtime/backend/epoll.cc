@@ -65,18 +65,14 @@ void epoll_backend::run(turn& t) {
   wait_and_take(t);
 }
 
-/// What waits here did nothing yet, and ends at once. What the pool still queues is taken back.
+/// What waits here did nothing yet, and ends at once. (What the pool has stands in the pool's lists, not in this one: its
+/// owner takes it back by pool::remove.)
 void epoll_backend::cancel_asked(turn& t) {
-  operation* next = nullptr;
-  for (operation* o = t.cancel.front(); o && room_; o = next) {
-    next = t.cancel.after(*o);
-    o->unlink();
-    if (!o->from_pool) {
-      take_out(*o);
-      report(*o, -ECANCELED, t);
-    } else if (workers_.remove(*o)) {
-      report(*o, -ECANCELED, t);
-    }
+  while (room_ && !t.cancel.empty()) {
+    operation& o = *t.cancel.pop();
+    if (o.from_pool) continue;  // comes by the mailbox
+    take_out(o);
+    report(o, -ECANCELED, t);
   }
 }
 
@@ -231,7 +227,8 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
     rung_ = rung_ || rung;
     return false;
   }
-  return !rung && n >= 0 && inbox_.empty();  // n < 0: a signal, whose handler may have called wake()
+  if (n < 0 && errno != EINTR) misuse("epoll_wait failed: its descriptor was closed by somebody else");
+  return !rung && inbox_.empty();  // after a signal too: if its handler has called wake(), the bell rings next
 }
 
 /// epoll_wait with nanoseconds, or with milliseconds rounded up: never early.

@@ -22,13 +22,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include <eddy/runtime/detail/abort.h>
 
 #include "runtime/backend/uring_abi.h"
 #include "runtime/mailbox.h"
@@ -88,13 +89,24 @@ constexpr std::uint8_t opcode_of(verb v) noexcept {
 }
 
 bool is_output(verb v) noexcept {
-  return v == verb::write || v == verb::send || v == verb::send_message || v == verb::connect;
+  return v == verb::write || v == verb::send || v == verb::send_message;
 }
 
-/// Verbs whose -EAGAIN means "wait until it is ready" (kernels that honour O_NONBLOCK inside the ring).
-bool waits_for_readiness(const request& r) noexcept {
+template <class T = void>
+T* pointer(std::uint64_t address) noexcept {
+  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
+}
+
+/// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring, and a Unix socket's
+/// connect to a listener whose backlog is full, in all.
+bool waits_when_asked_again(const request& r) noexcept {
+  if (r.what == verb::connect) return pointer<sockaddr>(r.address)->sa_family == AF_UNIX;
   return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
 }
+
+// No event tells of room in a backlog, so a connect to a full one is tried again after these.
+constexpr __kernel_timespec pauses[] = {{0, 1'000'000},  {0, 2'000'000},  {0, 4'000'000}, {0, 8'000'000},
+                                        {0, 16'000'000}, {0, 32'000'000}, {0, 64'000'000}};
 
 bool worth_an_attempt(const request& r) noexcept {
   return r.what == verb::send || r.what == verb::send_message ||
@@ -108,11 +120,6 @@ request rest_of(const request& r, std::uint32_t done) noexcept {
   rest.length -= done;
   if (rest.offset != current_position) rest.offset += done;
   return rest;
-}
-
-template <class T = void>
-T* pointer(std::uint64_t address) noexcept {
-  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
 }
 
 void fill(io_uring_sqe* q, const request& r) noexcept {
@@ -158,11 +165,6 @@ void fill(io_uring_sqe* q, const request& r) noexcept {
   }
 }
 
-[[noreturn]] void broken(const char* what, int error) noexcept {
-  std::fprintf(stderr, "eddy: io_uring: %s: %s\n", what, std::strerror(error));
-  std::abort();
-}
-
 class uring final : public backend {
  public:
   uring(const backend_parts&, const uring_limits&);
@@ -180,9 +182,9 @@ class uring final : public backend {
   struct slot {
     operation* whose = nullptr;  // null: free
     std::uint32_t generation = 0;
-    std::uint32_t done = 0;      // bytes, of a read or write that takes more than one entry
+    std::uint32_t done = 0;      // bytes of a file's read or write that takes several entries; tries of a connect
     std::uint32_t next = none;   // in the list of the free ones, or of those to be issued again
-    bool polling = false;        // the entry in the kernel only waits until the descriptor is ready
+    bool waiting = false;        // the entry in the kernel only waits until there is sense in the next
     bool cancelled = false;      // a cancel of it has been written into the ring
   };
   static_assert(sizeof(slot) == 24);
@@ -230,7 +232,8 @@ class uring final : public backend {
   pool& workers_;
   io_uring ring_{};
   int doorbell_ = -1;
-  pid_t owner_ = ::getpid();
+  pid_t process_ = ::getpid();
+  pid_t thread_ = ::gettid();
   std::size_t most_inside_;
   bool in_ring_[verbs] = {};  // by verb: this kernel has its opcode
   unsigned enter_flags_ = IORING_ENTER_GETEVENTS;
@@ -332,7 +335,7 @@ bool uring::understands(unsigned enter_flags) noexcept {
 }
 
 uring::~uring() {
-  if (::getpid() == owner_) {
+  if (::getpid() == process_) {
     io_uring_queue_exit(&ring_);
   } else {
     ::close(ring_.ring_fd);  // after a fork: the ring's memory is the parent's, and is not mapped here
@@ -367,14 +370,11 @@ void uring::issue_again(turn& t) noexcept {
   }
 }
 
+/// What the pool has never stands here: the pool keeps it in a list of its own, by the same links.
 void uring::cancel(turn& t) noexcept {
   for (operation *o = t.cancel.front(), *following; o; o = following) {
     following = t.cancel.after(*o);
-    if (o->from_pool) {
-      if (reported_ >= t.limit) continue;
-      o->unlink();  // where a thread has it already it comes by the mailbox
-      if (workers_.remove(*o)) report(t, *o, -ECANCELED);
-    } else if (o->ask.must_finish()) {
+    if (o->ask.must_finish()) {
       o->unlink();
     } else {
       io_uring_sqe* q = crowded() ? nullptr : entry();
@@ -429,7 +429,7 @@ void uring::take_over(turn& t) noexcept {
     free_ = s.next;
     s.whose = o;
     s.done = done;
-    s.polling = s.cancelled = false;
+    s.waiting = s.cancelled = false;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
@@ -501,9 +501,12 @@ io_uring_sqe* uring::entry() noexcept {
 void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   slot& s = slots_[i];
   const request& r = s.whose->ask;
-  if (s.polling) {
+  if (s.waiting && r.what == verb::connect) {
+    auto* pause = const_cast<__kernel_timespec*>(&pauses[std::min<std::size_t>(s.done++, std::size(pauses) - 1)]);
+    io_uring_prep_timeout(q, pause, 0, 0);
+  } else if (s.waiting) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
-  } else if (s.done) {
+  } else if (s.done && r.seekable) {
     fill(q, rest_of(r, s.done));
   } else {
     fill(q, r);
@@ -520,17 +523,11 @@ void uring::put_back(std::uint32_t i) noexcept {
 
 /// False: the lane is full, and `o` still stands in its place in the list.
 bool uring::to_pool(operation& o) noexcept {
-  linked_work& before = *o.previous;
-  o.unlink();
   o.where = operation::place::inside;
   o.from_pool = true;
   if (workers_.submit(o)) return true;
   o.where = operation::place::listed;
   o.from_pool = false;
-  o.next = before.next;
-  o.previous = &before;
-  static_cast<linked_work*>(o.next)->previous = &o;
-  before.next = &o;
   return false;
 }
 
@@ -631,9 +628,10 @@ bool uring::accepted(int answer) noexcept {
     case EBUSY:  // completions have to be reaped first
       ++refusals_;
       return false;
-    case EEXIST: broken("the ring belongs to another thread", EEXIST);
-    case EBADR: broken("the kernel has lost a completion for want of memory", EBADR);
-    default: broken("io_uring_enter", -answer);
+    case EBADR: misuse("io_uring_enter: the kernel has lost a completion for want of memory");
+    default:  // EEXIST or EINVAL on another thread, whose registered descriptors are others; EBADF: the ring was closed
+      if (::gettid() != thread_) misuse("io_uring_enter: the ring belongs to another thread");
+      misuse("io_uring_enter", std::strerror(-answer));
   }
 }
 
@@ -644,14 +642,14 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   operation& o = *s.whose;
   const request& r = o.ask;
   const bool asked = s.cancelled || o.cancel_asked || o.is_linked();
-  if (s.polling) {
-    s.polling = false;
+  if (s.waiting) {
+    s.waiting = false;
     if (asked) return leave(t, i, -ECANCELED);
     return put_back(i);  // an error of the poll too: the operation itself says which
   }
-  if (result == -EAGAIN && waits_for_readiness(r)) {
+  if (result == -EAGAIN && waits_when_asked_again(r)) {
     if (asked) return leave(t, i, -ECANCELED);
-    s.polling = true;
+    s.waiting = true;
     return put_back(i);
   }
   if (r.seekable && (r.what == verb::read || r.what == verb::write)) {

@@ -24,6 +24,7 @@ namespace eddy::detail {
 struct promise_base;  // coro/detail/chain.h: head of every coroutine frame of ours
 struct chain;         // coro/detail/chain.h: one line of frames, each awaiting the next
 class backend;
+struct backend_parts;
 struct hook_node;
 struct callback_timer;
 
@@ -70,7 +71,11 @@ class loop {
   /// What is ready outside of a tick (main's first steps) has a tick's budget.
   void refill_budget() noexcept;
   /// Is there a reason to go on: something pending, or tasks waiting for what is pending in the background?
-  bool holds() const noexcept;
+  bool holds() const noexcept {
+    // The common case, without looking at each item: nothing here belongs to the background, and no stop is under way.
+    if (!stopping_ && !(tasks && tasks->background())) return anything_pending();
+    return is_pending(false) || (tasks && tasks->foreground() && is_pending(true));
+  }
   /// Is something of background tasks pending?
   bool background_holds() const noexcept { return is_pending(true); }
 
@@ -142,6 +147,7 @@ class loop {
   void run_callback_timer(callback_timer& t) noexcept;
   void drop_hook(hook_node* node) noexcept;
   void nudge() noexcept;
+  void use_backend(std::unique_ptr<backend> (*)(const backend_parts&)) noexcept;
 
   /// Aborts unless the caller is on this loop's thread (and in the process that made it).
   void check_thread() const noexcept;
@@ -180,6 +186,11 @@ class loop {
   void report_calls() noexcept;
   void run_posts() noexcept;
   bool is_pending(bool in_background) const noexcept;
+  bool is_guarded() const noexcept;
+  bool anything_pending() const noexcept {
+    return !postponed_.empty() || operations_ || !microtasks_.empty() || !timers_.empty() || pool_work_ ||
+           !immediates_.empty() || !due_.empty() || closing_count_ || is_guarded();
+  }
   bool counts(const work&) const noexcept;
   backend& need_backend();
   void bind() noexcept;
@@ -212,7 +223,11 @@ class loop {
 extern constinit thread_local loop* current_loop;
 
 /// current_loop; aborts where no runtime runs on this thread.
-loop& need_loop() noexcept;
+[[noreturn]] void no_loop() noexcept;
+inline loop& need_loop() noexcept {
+  if (!current_loop) [[unlikely]] no_loop();
+  return *current_loop;
+}
 /// For io/: the world of a descriptor with this loop id (0: made where no runtime ran); the kernel's where it is gone.
 int ask_world(std::uint32_t loop_id, const request&) noexcept;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -102,11 +103,17 @@ class backend_under_test {
     o.reports = 0;
     turn.start.push(o);
   }
-  /// What the loop does with an operation inside.
+  /// What the loop does with an operation inside. One at the pool stands in the pool's lists and is taken back there.
   void cancel(test_operation& o) {
     ASSERT_EQ(o.where, operation::place::inside);
     o.cancel_asked = true;
-    turn.cancel.push(o);
+    if (!o.from_pool) {
+      turn.cancel.push(o);
+    } else if (workers.remove(o)) {
+      o.where = operation::place::reported;
+      o.result = -ECANCELED;
+      o.run();
+    }
   }
 
   /// One run and the mail. Gives what was reported, in order.
@@ -256,5 +263,36 @@ class backend_under_test {
  private:
   static time_point later(time_point t, duration d) { return detail::later(t, d); }
 };
+
+/// Tests of what every backend does, one that fakes the kernel too.
+class every_backend : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    sigset_t pipe;  // as the loop does while it runs
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    make();
+  }
+  void make(unsigned ring_entries = 64, detail::pool_options pool = {2, 64}) {
+    under_test = nullptr;
+    try {
+      under_test = std::make_unique<backend_under_test>(GetParam(), ring_entries, pool);
+    } catch (const std::system_error& e) {
+      FAIL() << GetParam() << " cannot be had: " << e.what();
+    }
+    ASSERT_TRUE(under_test->kernel);
+    ASSERT_EQ(under_test->kernel->name(), GetParam());
+  }
+  backend_under_test& b() { return *under_test; }
+  std::unique_ptr<backend_under_test> under_test;
+};
+
+/// Tests of what needs a kernel: other threads, the pool, descriptors of other kinds.
+class real_backend : public every_backend {};
+
+inline std::string backend_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
+inline auto all_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll", "fake"})); }
+inline auto real_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll"})); }
 
 }  // namespace eddy::test

@@ -1,0 +1,116 @@
+// offload: a function on the pool, awaited.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <source_location>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/guard.h>
+#include <eddy/coro/detail/operation_wait.h>
+#include <eddy/coro/task.h>
+
+namespace eddy {
+
+namespace detail {
+
+inline constexpr wait_type offload_wait = operation_wait_type("offload");
+
+template <class R, class F, class... A>
+class offload_awaiter : operation_wait {
+ public:
+  offload_awaiter(pool_lane lane, F& f, std::tuple<A...>& arguments) noexcept
+      : operation_wait(call_of(lane)), callable_(f), arguments_(arguments) {}
+  using operation_wait::await_ready;
+  friend awaiter_tag;
+
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    ask.address = reinterpret_cast<std::uintptr_t>(&run_on_pool);
+    ask.offset = reinterpret_cast<std::uintptr_t>(this);
+    static_cast<void>(start(h.promise(), offload_wait, at));
+  }
+  R await_resume() {
+    if (result < 0) throw std::system_error(-result, std::system_category(), "offload");
+    if constexpr (std::is_void_v<R>) {
+      out_.take();
+    } else {
+      return out_.take();
+    }
+  }
+
+ private:
+  static request call_of(pool_lane lane) noexcept {
+    request r;
+    r.what = verb::call;
+    r.lane = lane;
+    return r;
+  }
+  static int run_on_pool(void* context) {
+    auto& self = *static_cast<offload_awaiter*>(context);
+    try {
+      if constexpr (std::is_void_v<R>) {
+        std::apply([&self](A&... a) { std::invoke(self.callable_, std::move(a)...); }, self.arguments_);
+        self.out_.set_value();
+      } else {
+        self.out_.set_value(
+            std::apply([&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); }, self.arguments_));
+      }
+    } catch (...) {
+      self.out_.set_error(std::current_exception());
+    }
+    return 0;
+  }
+  F& callable_;
+  std::tuple<A...>& arguments_;
+  outcome<storable<R>> out_;
+};
+
+template <class F, class... A>
+class [[nodiscard]] offload_awaitable {
+ public:
+  using result_type = std::invoke_result_t<F&, A...>;
+  offload_awaitable(pool_lane lane, F&& f, A&&... a) : lane_(lane), callable_(std::move(f)), arguments_(std::move(a)...) {}
+  offload_awaiter<result_type, F, A...> operator co_await() && noexcept {
+    return offload_awaiter<result_type, F, A...>(lane_, callable_, arguments_);
+  }
+
+ private:
+  pool_lane lane_;
+  F callable_;
+  std::tuple<A...> arguments_;
+};
+
+}  // namespace detail
+
+/// Calls `fn(args...)` on a thread of the pool, in the lane's order of arrival. Where the lane's queue is full, the await
+/// waits for room first.
+///
+/// Result      what the function returned; its exception is rethrown
+/// Errors      std::system_error where no thread could be started
+/// Cancel      still queued: taken back, the task stops. Running: waited for, and its result is delivered
+/// Lifetime    callable and arguments are kept in the awaitable; what they refer to must outlive the await
+/// Threads     the function runs on a thread of the pool, the task goes on on its own
+template <class F, class... A>
+  requires std::is_invocable_v<std::decay_t<F>&, std::decay_t<A>...>
+auto offload(pool_lane lane, F&& fn, A&&... args) {
+  EDDY_SAFE_TEMPORARY(F);
+  (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
+  return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(lane, std::decay_t<F>(std::forward<F>(fn)),
+                                                                        std::decay_t<A>(std::forward<A>(args))...);
+}
+
+/// The same in the lane for computing.
+template <class F, class... A>
+  requires std::is_invocable_v<std::decay_t<F>&, std::decay_t<A>...>
+auto offload(F&& fn, A&&... args) {
+  return offload(pool_lane::compute, std::forward<F>(fn), std::forward<A>(args)...);
+}
+
+}  // namespace eddy

@@ -1,0 +1,478 @@
+// What every backend makes of sockets, pipes and other streams: bytes, ends, errors, and that no event is lost.
+#include "tests/contract/backend_under_test.h"
+
+#include <cerrno>
+#include <cstring>
+#include <deque>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/un.h>
+
+namespace eddy::test {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(Contract, every_backend, all_backends(), backend_name);
+INSTANTIATE_TEST_SUITE_P(Contract, real_backend, real_backends(), backend_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
+
+// ---- Streams -----------------------------------------------------------------------------------------------------------
+
+TEST_P(every_backend, ReceivesWhatTheOtherEndSends) {
+  auto [near, far] = b().pair();
+  char text[16] = {};
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  test_operation send(ask_for(verb::send, far, "hello", 5));
+  b().begin_and_wait(receive);
+  b().begin(send);
+  EXPECT_EQ(b().run_until(send), 5);
+  EXPECT_EQ(b().run_until(receive), 5);
+  EXPECT_STREQ(text, "hello");
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, TheEndOfAStreamIsZeroAgainAndAgain) {
+  auto [near, far] = b().pair();
+  char text[16];
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  b().begin_and_wait(receive);
+  b().say(far, "last");
+  request shut = ask_for(verb::shutdown, far);
+  shut.options = SHUT_WR;
+  EXPECT_EQ(b().kernel->ask(shut), 0);
+  EXPECT_EQ(b().run_until(receive), 4);
+  EXPECT_EQ(b().hear(near), "");
+  EXPECT_EQ(b().hear(near), "");
+  EXPECT_EQ(b().close(near), 0);
+  EXPECT_EQ(b().close(far), 0);
+}
+
+TEST_P(every_backend, AReceiveThatWaitsEndsWhenTheOtherEndCloses) {
+  auto [near, far] = b().pair();
+  char byte;
+  test_operation receive(ask_for(verb::receive, near, &byte, 1));
+  b().begin_and_wait(receive);
+  EXPECT_EQ(b().close(far), 0);
+  EXPECT_EQ(b().run_until(receive), 0);
+  b().close(near);
+}
+
+TEST_P(every_backend, ASendThatWaitsGoesOnWhenTheOtherEndReads) {
+  auto [near, far] = b().pair();
+  std::vector<char> big(1 << 20, 'b');
+  std::size_t sent = 0;
+  for (int n; (n = b().kernel->ask(ask_for(verb::send, near, big.data(), big.size()))) > 0;) sent += static_cast<std::size_t>(n);
+  test_operation send(ask_for(verb::send, near, "tail", 4));
+  b().begin_and_wait(send);
+  std::size_t received = 0;
+  std::vector<char> in(1 << 16);
+  while (received < sent) {
+    int n = b().finish(ask_for(verb::receive, far, in.data(), in.size()));
+    ASSERT_GT(n, 0);
+    received += static_cast<std::size_t>(n);
+  }
+  EXPECT_EQ(b().run_until(send), 4);
+  if (received == sent) {  // else the tail came with the last of it
+    EXPECT_EQ(b().hear(far), "tail");
+  }
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, OneReaderAndOneWriterShareADescriptor) {
+  auto [near, far] = b().pair();
+  std::vector<char> big(1 << 20, 'b'), in(1 << 16);
+  while (b().kernel->ask(ask_for(verb::send, near, big.data(), big.size())) > 0) {
+  }
+  char text[8] = {};
+  test_operation read(ask_for(verb::receive, near, text, sizeof text)), write(ask_for(verb::send, near, "w", 1));
+  b().begin_and_wait(read);
+  b().begin_and_wait(write);
+  EXPECT_EQ(b().kernel->inside(), 2u);
+  b().say(far, "r");
+  EXPECT_EQ(b().run_until(read), 1);
+  EXPECT_EQ(write.reports, 0);
+  b().begin_and_wait(read);
+  while (!write.reports) ASSERT_GT(b().finish(ask_for(verb::receive, far, in.data(), in.size())), 0);
+  EXPECT_EQ(write.result, 1);
+  EXPECT_EQ(read.reports, 0);
+  b().cancel(read);
+  EXPECT_EQ(b().run_until(read), -ECANCELED);
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, AcceptsAndConnects) {
+  auto [client, other] = b().connection();
+  b().say(client, "there");
+  EXPECT_EQ(b().hear(other), "there");
+  b().say(other, "back");
+  EXPECT_EQ(b().hear(client), "back");
+  sockaddr_in peer{};
+  std::uint32_t size = sizeof peer;
+  request r = ask_for(verb::peer_name, client, &peer);
+  r.offset = number(&size);
+  EXPECT_EQ(b().kernel->ask(r), 0);
+  EXPECT_EQ(peer.sin_port, b().local_name(other).sin_port);
+  EXPECT_EQ(b().close(client), 0);
+  EXPECT_EQ(b().hear(other), "");
+  EXPECT_EQ(b().close(other), 0);
+}
+
+TEST_P(every_backend, AcceptsSeveralThatCameTogether) {
+  auto [server, address] = b().listener();
+  test_operation accept(b().accept_from(server));
+  b().begin_and_wait(accept);
+  std::vector<int> all;
+  for (int i = 0; i < 5; ++i) {
+    all.push_back(b().socket());
+    EXPECT_EQ(b().finish(ask_for(verb::connect, all.back(), &address, sizeof address)), 0);
+  }
+  for (int i = 0; i < 5; ++i) {
+    if (i) b().begin(accept);
+    all.push_back(b().run_until(accept));
+    EXPECT_GE(all.back(), 0);
+  }
+  all.push_back(server);
+  for (int s : all) EXPECT_EQ(b().close(s), 0);
+}
+
+TEST_P(every_backend, SendsAndReceivesMessages) {
+  auto [near, far] = b().pair();
+  char a[] = "ab", c[] = "cd", in1[3] = {}, in2[8] = {};
+  iovec out[2] = {{a, 2}, {c, 2}}, in[2] = {{in1, 3}, {in2, 8}};
+  msghdr sent{}, received{};
+  sent.msg_iov = out;
+  received.msg_iov = in;
+  sent.msg_iovlen = received.msg_iovlen = 2;
+  test_operation receive(ask_for(verb::receive_message, near, &received));
+  b().begin_and_wait(receive);
+  EXPECT_EQ(b().finish(ask_for(verb::send_message, far, &sent)), 4);
+  EXPECT_EQ(b().run_until(receive), 4);
+  EXPECT_EQ(std::string(in1, 3) + in2[0], "abcd");
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, DatagramsArriveOneByOneHoweverShort) {
+  int one = b().socket(AF_INET, SOCK_DGRAM), other = b().socket(AF_INET, SOCK_DGRAM);
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(b().kernel->ask(ask_for(verb::bind, one, &any, sizeof any)), 0);
+  ASSERT_EQ(b().kernel->ask(ask_for(verb::bind, other, &any, sizeof any)), 0);
+  sockaddr_in to = b().local_name(one), from = b().local_name(other);
+  ASSERT_EQ(b().finish(ask_for(verb::connect, other, &to, sizeof to)), 0);
+  ASSERT_EQ(b().finish(ask_for(verb::connect, one, &from, sizeof from)), 0);
+  char text[64];
+  test_operation receive(ask_for(verb::receive, one, text, sizeof text));
+  b().begin_and_wait(receive);
+  for (const char* word : {"a", "bb", "ccc"}) b().say(other, word);
+  EXPECT_EQ(b().run_until(receive), 1);
+  EXPECT_EQ(b().hear(one), "bb");  // a short one is not the last one
+  EXPECT_EQ(b().hear(one), "ccc");
+  b().close(one);
+  b().close(other);
+}
+
+TEST_P(every_backend, PipesCarryBytesAndEnd) {
+  auto [out, in] = b().pipe();
+  char text[16] = {};
+  test_operation read(ask_for(verb::read, out, text, sizeof text));
+  b().begin_and_wait(read);
+  EXPECT_EQ(b().finish(ask_for(verb::write, in, "pipe", 4)), 4);
+  EXPECT_EQ(b().run_until(read), 4);
+  EXPECT_STREQ(text, "pipe");
+  b().begin_and_wait(read);
+  EXPECT_EQ(b().close(in), 0);
+  EXPECT_EQ(b().run_until(read), 0);
+  EXPECT_EQ(b().close(out), 0);
+}
+
+TEST_P(every_backend, ReadyTellsWhatIsThere) {
+  auto [near, far] = b().pair();
+  EXPECT_EQ(b().finish(b().ready_for(near, POLLIN | POLLOUT)), POLLOUT);
+  test_operation ready(b().ready_for(near, POLLIN));
+  for (int i = 0; i < 2; ++i) {
+    b().begin_and_wait(ready);
+    b().say(far, "x");
+    EXPECT_EQ(b().run_until(ready), POLLIN);
+    b().begin(ready);
+    EXPECT_EQ(b().run_until(ready), POLLIN);  // it takes nothing
+    EXPECT_EQ(b().hear(near), "x");
+  }
+  b().begin_and_wait(ready);
+  b().cancel(ready);
+  EXPECT_EQ(b().run_until(ready), -ECANCELED);
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, ReadyForBothSidesComesOnce) {
+  auto [near, far] = b().pair();
+  std::vector<char> big(1 << 20);
+  while (b().kernel->ask(ask_for(verb::send, near, big.data(), big.size())) > 0) {
+  }
+  test_operation ready(b().ready_for(near, POLLIN | POLLOUT));
+  b().begin_and_wait(ready);
+  EXPECT_EQ(b().kernel->inside(), 1u);
+  b().say(far, "x");
+  EXPECT_EQ(b().run_until(ready), POLLIN);
+  EXPECT_EQ(b().kernel->inside(), 0u);
+  b().begin(ready);
+  EXPECT_EQ(b().run_until(ready), POLLIN);
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(every_backend, ANumberThatIsUsedAgainStartsAfresh) {
+  for (int i = 0; i < 5; ++i) {
+    auto [near, far] = b().pair();
+    char byte;
+    test_operation receive(ask_for(verb::receive, near, &byte, 1));
+    b().begin_and_wait(receive);
+    b().say(far, "x");
+    EXPECT_EQ(b().run_until(receive), 1);
+    b().begin_and_wait(receive);
+    b().cancel(receive);
+    EXPECT_EQ(b().run_until(receive), -ECANCELED);
+    EXPECT_EQ(b().close(near), 0);
+    auto [again, other] = b().pair();
+    EXPECT_EQ(again, near);
+    receive.ask.descriptor = again;
+    b().begin_and_wait(receive);  // nothing of the one before
+    b().say(other, "y");
+    EXPECT_EQ(b().run_until(receive), 1);
+    for (int s : {again, other, far}) EXPECT_EQ(b().close(s), 0);
+  }
+}
+
+// ---- Errors are the system's -------------------------------------------------------------------------------------------
+
+TEST_P(every_backend, GivesTheErrorsOfSockets) {
+  char byte = 0;
+  EXPECT_EQ(b().finish(ask_for(verb::receive, 987, &byte, 1)), -EBADF);
+  EXPECT_EQ(b().finish(ask_for(verb::read, -1, &byte, 1)), -EBADF);
+  EXPECT_EQ(b().kernel->ask(ask_for(verb::close, 987)), -EBADF);
+  auto [near, far] = b().pair();
+  b().close(far);
+  EXPECT_EQ(b().finish(ask_for(verb::send, near, "x", 1)), -EPIPE);
+  b().close(near);
+  auto [read_end, write_end] = b().pipe();
+  b().close(read_end);
+  EXPECT_EQ(b().finish(ask_for(verb::write, write_end, "x", 1)), -EPIPE);
+  b().close(write_end);
+}
+
+TEST_P(every_backend, ARefusedConnectSaysSo) {
+  auto [server, address] = b().listener();
+  b().close(server);
+  int client = b().socket();
+  EXPECT_EQ(b().finish(ask_for(verb::connect, client, &address, sizeof address)), -ECONNREFUSED);
+  b().close(client);
+}
+
+TEST_P(every_backend, AnEndThatClosesOnUnreadBytesResetsTheOther) {
+  auto [near, far] = b().pair();
+  char byte;
+  b().say(near, "unread");
+  test_operation receive(ask_for(verb::receive, near, &byte, 1));
+  b().begin_and_wait(receive);
+  b().close(far);
+  EXPECT_EQ(b().run_until(receive), -ECONNRESET);
+  b().close(near);
+}
+
+// ---- Answered at once --------------------------------------------------------------------------------------------------
+
+TEST_P(every_backend, OptionsAreSetAndRead) {
+  int s = b().socket();
+  int one = 1, got = 0;
+  std::uint32_t size = sizeof got;
+  request r = ask_for(verb::set_option, s, &one, sizeof one);
+  r.options = SOL_SOCKET;
+  r.second = SO_REUSEADDR;
+  EXPECT_EQ(b().kernel->ask(r), 0);
+  r = ask_for(verb::get_option, s, &got);
+  r.options = SOL_SOCKET;
+  r.second = SO_REUSEADDR;
+  r.offset = number(&size);
+  EXPECT_EQ(b().kernel->ask(r), 0);
+  EXPECT_EQ(got, 1);
+  EXPECT_EQ(size, sizeof got);
+  r.second = SO_ERROR;
+  EXPECT_EQ(b().kernel->ask(r), 0);
+  EXPECT_EQ(got, 0);
+  b().close(s);
+}
+
+TEST_P(every_backend, EveryDescriptorItMakesNeverBlocks) {
+  auto [near, far] = b().pair();
+  auto [out, in] = b().pipe();
+  int s = b().socket();
+  char byte;
+  for (int d : {near, far, out, in, s}) {
+    int flags = b().kernel->ask(ask_for(verb::file_flags, d));
+    EXPECT_GE(flags, 0);
+    EXPECT_TRUE(flags & O_NONBLOCK);
+  }
+  EXPECT_EQ(b().kernel->ask(ask_for(verb::receive, near, &byte, 1)), -EAGAIN);
+  EXPECT_EQ(b().kernel->ask(ask_for(verb::read, out, &byte, 1)), -EAGAIN);
+  for (int d : {near, far, out, in, s}) EXPECT_EQ(b().close(d), 0);
+}
+
+TEST_P(every_backend, AnAddressInUseIsRefused) {
+  auto [server, address] = b().listener();
+  int other = b().socket();
+  EXPECT_EQ(b().kernel->ask(ask_for(verb::bind, other, &address, sizeof address)), -EADDRINUSE);
+  b().close(other);
+  b().close(server);
+}
+
+TEST_P(real_backend, EveryDescriptorItMakesIsClosedByExec) {
+  auto [near, far] = b().pair();
+  auto [out, in] = b().pipe();
+  int s = b().socket(), file = b().finish(b().open_file("/dev/null", O_RDONLY));
+  for (int d : {near, far, out, in, s, file}) {
+    EXPECT_TRUE(::fcntl(d, F_GETFD) & FD_CLOEXEC);
+    b().close(d);
+  }
+}
+
+// ---- What edge-triggered events must not lose --------------------------------------------------------------------------
+
+TEST_P(real_backend, WhatArrivesBetweenTwoReceivesIsThere) {
+  auto [near, far] = b().connection();
+  char text[64];
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  for (int i = 0; i < 50; ++i) {
+    b().begin(receive);
+    if (i % 2) b().poll();
+    b().say(far, "x");
+    EXPECT_EQ(b().run_until(receive), 1);
+    b().say(far, "yy");  // nobody waits
+    if (i % 3) b().poll();
+    b().begin(receive);
+    EXPECT_EQ(b().run_until(receive), 2);
+  }
+  b().close(far);
+  EXPECT_EQ(b().hear(near), "");
+  b().close(near);
+}
+
+TEST_P(real_backend, AMessageWithDescriptorsDoesNotHideWhatFollows) {
+  auto [near, far] = b().pair();
+  char text[64];
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  b().begin_and_wait(receive);
+  char one[] = "one";
+  iovec part{one, 3};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr m{};
+  m.msg_iov = &part;
+  m.msg_iovlen = 1;
+  m.msg_control = control;
+  m.msg_controllen = sizeof control;
+  cmsghdr* c = CMSG_FIRSTHDR(&m);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(c), &far, sizeof far);
+  ASSERT_EQ(::sendmsg(far, &m, 0), 3);
+  b().say(far, "two");
+  EXPECT_EQ(b().run_until(receive), 3);
+  EXPECT_EQ(b().hear(near), "two");
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(real_backend, UrgentDataDoesNotHideWhatFollows) {
+  auto [near, far] = b().connection();
+  char text[64];
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  b().begin_and_wait(receive);
+  b().say(far, "before");
+  ASSERT_EQ(::send(far, "!", 1, MSG_OOB), 1);
+  b().say(far, "after");
+  std::string all;
+  EXPECT_GT(b().run_until(receive), 0);
+  all.assign(text, static_cast<std::size_t>(receive.result));
+  while (all.size() < 11) all += b().hear(near);
+  EXPECT_EQ(all, "beforeafter");
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(real_backend, ForeignDescriptorsMayBeClosedByTheirOwners) {
+  for (int i = 0; i < 5; ++i) {
+    int foreign = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    test_operation ready(b().ready_for(foreign, POLLIN));
+    b().begin_and_wait(ready);
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(foreign, &one, sizeof one), 8);
+    EXPECT_EQ(b().run_until(ready), POLLIN);
+    ::close(foreign);  // the backend is not told; the next one has the same number
+  }
+}
+
+TEST_P(real_backend, ADescriptorFromElsewhereIsTakenOverByItsFlags) {
+  auto [near, far] = b().pair();
+  char byte;
+  test_operation receive(ask_for(verb::receive, near, &byte, 1));
+  b().begin_and_wait(receive);
+  b().say(far, "x");
+  EXPECT_EQ(b().run_until(receive), 1);
+  ::close(near);  // it was released, and its new owner closed it
+  int both[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both), 0);
+  ASSERT_EQ(both[0], near);
+  request r = ask_for(verb::file_flags, near);
+  r.options = O_NONBLOCK;
+  EXPECT_EQ(b().kernel->ask(r), 0);
+  b().begin_and_wait(receive);
+  ASSERT_EQ(::send(both[1], "y", 1, 0), 1);
+  EXPECT_EQ(b().run_until(receive), 1);
+  for (int s : {both[0], both[1], far}) b().close(s);
+}
+
+TEST_P(real_backend, AUnixConnectToAFullListenerGetsThroughOnceThereIsRoom) {
+  const std::string name = b().path("socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, name.c_str(), sizeof address.sun_path - 1);
+  int server = b().socket(AF_UNIX);
+  ASSERT_EQ(b().kernel->ask(ask_for(verb::bind, server, &address, sizeof address)), 0);
+  ASSERT_EQ(b().kernel->ask(ask_for(verb::listen, server, nullptr, 0)), 0);
+  int first = b().socket(AF_UNIX), second = b().socket(AF_UNIX), third = b().socket(AF_UNIX);
+  ASSERT_EQ(b().finish(ask_for(verb::connect, first, &address, sizeof address)), 0);
+  test_operation waits(ask_for(verb::connect, second, &address, sizeof address));
+  test_operation cancelled(ask_for(verb::connect, third, &address, sizeof address));
+  b().begin_and_wait(waits);
+  b().begin_and_wait(cancelled);
+  b().cancel(cancelled);
+  EXPECT_EQ(b().run_until(cancelled), -ECANCELED);
+  int one = b().finish(b().accept_from(server));
+  EXPECT_GE(one, 0);
+  EXPECT_EQ(b().run_until(waits), 0);
+  int two = b().finish(b().accept_from(server));
+  EXPECT_GE(two, 0);
+  for (int s : {server, first, second, third, one, two}) b().close(s);
+  ::unlink(name.c_str());
+}
+
+TEST_P(real_backend, AnInheritedDescriptorThatMayBlockIsRead) {
+  int both[2];
+  ASSERT_EQ(::pipe2(both, O_CLOEXEC), 0);  // like standard input: not O_NONBLOCK
+  char text[8] = {};
+  test_operation read(ask_for(verb::read, both[0], text, sizeof text));
+  b().begin_and_wait(read);
+  ASSERT_EQ(::write(both[1], "in", 2), 2);
+  EXPECT_EQ(b().run_until(read), 2);
+  EXPECT_STREQ(text, "in");
+  b().close(both[0]);
+  b().close(both[1]);
+}
+
+}  // namespace
+}  // namespace eddy::test
