@@ -283,7 +283,15 @@ def machine():
                          if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    return f"{model}, {os.cpu_count()} cores"
+    shared = ""
+    try:
+        with open("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list",
+                  encoding="utf-8") as file:
+            if not file.read().strip().isdigit():
+                shared = " (threads of shared cores: what runs beside slows ours more than the limit)"
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} cores{shared}"
 
 
 def load():
@@ -298,7 +306,7 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--output", default=os.path.join(HERE, "report.md"))
     options = parser.parse_args()
-    rounds = options.rounds or (5 if options.quick else 15)
+    rounds = options.rounds or (3 if options.quick else 15)
     scale = 0.25 if options.quick else 1.0
     rows = ROWS
     if options.rows:

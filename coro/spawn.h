@@ -292,11 +292,13 @@ class join_handle {
   }
   bool done() const noexcept { return !state().owner; }
 
- private:
+  /// For the library.
   detail::spawned<T>& state() const noexcept {
     if (!spawned_) detail::misuse("a join_handle is used after it was moved from");
     return *spawned_;
   }
+
+ private:
   detail::spawned<T>* spawned_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <source_location>
+#include <type_traits>
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/task.h>
@@ -14,7 +15,7 @@ namespace detail {
 enum class hop { next_tick, yield, immediate };
 
 template <hop Where>
-class hop_awaiter : linked_work, public awaiter_tag {
+class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, work>, public awaiter_tag {
  public:
   hop_awaiter() noexcept {}
   bool await_ready() const noexcept { return false; }
@@ -35,13 +36,15 @@ class hop_awaiter : linked_work, public awaiter_tag {
 
  private:
   static void cancel(work& w, ask_list&) noexcept {
-    auto& self = static_cast<linked_work&>(w);
-    if (Where != hop::next_tick && self.is_linked()) {
-      self.unlink();
-      make_stopped(self);
-    } else {
-      stop_ready(self);
+    if constexpr (Where == hop::immediate) {
+      auto& self = static_cast<linked_work&>(w);
+      if (self.is_linked()) {
+        self.unlink();
+        make_stopped(self);
+        return;
+      }
     }
+    stop_ready(w);  // it is stopped in its turn
   }
   static constexpr wait_type wait{
       wait_work, Where == hop::next_tick ? "next_tick" : Where == hop::yield ? "yield" : "immediate", &cancel, nullptr};
@@ -68,7 +71,7 @@ inline detail::hop_awaitable<detail::hop::next_tick> next_tick() noexcept { retu
 ///
 /// Result      void
 /// Errors      none
-/// Cancel      stops the task, in the same drain
+/// Cancel      stops the task, in its turn
 /// Lifetime    nothing is referred to
 inline detail::hop_awaitable<detail::hop::yield> yield() noexcept { return {}; }
 

@@ -19,6 +19,28 @@ namespace eddy::detail {
 
 constinit thread_local loop* current_loop = nullptr;
 
+// ---- What the tick asks ------------------------------------------------------------------------------------------------
+
+bool loop::mail_waits() const noexcept {
+  const outside& o = *outside_;
+  return !o.inbox.empty() || !o.posts.empty() || !o.calls.empty();
+}
+
+/// Where only postponed work is left there is no reason to look outside.
+inline bool loop::must_poll() const noexcept { return operations_ || pool_work_ || postponed_.empty() || mail_waits(); }
+
+/// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything that one item makes ready
+/// runs before the next item.
+template <class List>
+void loop::run_list(List& list) noexcept {
+  List snapshot;
+  snapshot.append(list);
+  while (work* w = snapshot.pop()) {
+    w->run();
+    drain();
+  }
+}
+
 // ---- The tick ----------------------------------------------------------------------------------------------------------
 
 /// One turn of the loop. It decides the order, the phases act, and no phase calls another.
@@ -30,20 +52,9 @@ void loop::tick(bool may_sleep) {
   run_pending();                                // 2 pending: left over, then those timers, then what was postponed
   if (hooks_) run_hooks(0);                     // 3 idle
   if (hooks_) run_hooks(1);                     //   prepare
-  poll(may_sleep);                              // 4 poll: hand over, wait, take three lists, then resume
+  if (must_poll()) poll(may_sleep);             // 4 poll: hand over, wait, take three lists, then resume
   if (hooks_ || !immediates_.empty()) run_check();  // 5 check
   if (!closing_.empty()) run_closing();         // 6 close
-}
-
-/// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything that one item makes ready
-/// runs before the next item.
-void loop::run_list(work_list<>& list) noexcept {
-  work_list<> snapshot;
-  snapshot.append(list);
-  while (linked_work* w = snapshot.pop()) {
-    w->run();
-    drain();
-  }
 }
 
 void loop::take_due_timers() noexcept {
@@ -93,7 +104,6 @@ void loop::run_closing() noexcept { run_list(closing_); }
 void loop::poll(bool may_sleep) {
   outside& o = *outside_;
   const bool asks_kernel = operations_ != 0 || pool_work_ != 0;
-  if (!asks_kernel && !postponed_.empty() && !mail_waits()) return;  // only what was postponed: no reason to look
   turn& t = o.now_turn;
   t.until = sleep_limit(may_sleep);
   if (asks_kernel || t.until != time_point::min()) {
@@ -128,7 +138,7 @@ void loop::sort_mail() noexcept {
       begin_stop();
     } else if (w == &o.nudge_item) {
       o.nudge_sent.store(false, std::memory_order_relaxed);
-    } else if (w->type == &posted_type) {
+    } else if (w->type->drop) {
       o.posts.push(*w);
     } else {
       auto& done = *static_cast<operation*>(w);
@@ -180,11 +190,6 @@ void loop::run_posts() noexcept {
   }
   posts.append(outside_->posts);
   outside_->posts.append(posts);
-}
-
-bool loop::mail_waits() const noexcept {
-  const outside& o = *outside_;
-  return !o.inbox.empty() || !o.posts.empty() || !o.calls.empty();
 }
 
 backend& loop::need_backend() {
@@ -282,10 +287,12 @@ bool loop::is_pending(bool in_background) const noexcept {
   if (timers_.size() > free_timers) return true;
   if (operations_ > background_operations_ || pool_work_ > background_pool_work_) return true;
   if (closing_count_) return true;
-  for (const work* w = microtasks_.front(); w; w = w->next) {
-    if (counts(*w)) return true;
+  for (const work_queue* queue : {&microtasks_, &postponed_}) {
+    for (const work* w = queue->front(); w; w = w->next) {
+      if (counts(*w)) return true;
+    }
   }
-  for (const work_list<>* list : {&due_, &postponed_, &immediates_}) {
+  for (const work_list<>* list : {&due_, &immediates_}) {
     for (linked_work* w = list->front(); w; w = list->after(*w)) {
       if (counts(*w)) return true;
     }

@@ -1,4 +1,5 @@
-// What other threads and signal handlers send to a loop: one lock-free list, looked at in each poll. Private.
+// What other threads and signal handlers send to a loop: one lock-free list, looked at in each
+// poll. Private.
 #pragma once
 
 #include <atomic>
@@ -7,23 +8,25 @@
 
 namespace eddy::detail {
 
-/// An atomic list head with three states: empty, a list (newest first), asleep. Any thread may push; only the loop's
-/// thread takes, falls asleep and wakes up. Whoever replaces "asleep" rings the doorbell (backend::wake), so that no
-/// wake-up is written while the loop is awake.
+/// An atomic list head with three states: empty, a list (newest first), asleep. Any thread may
+/// push; only the loop's thread takes, falls asleep and wakes up. Whoever replaces "asleep" rings
+/// the doorbell (backend::wake), so that no wake-up is written while the loop is awake.
 ///
-/// All that passes between threads passes through this one word, so its own order of changes decides: no wake-up can be
-/// lost, and no fence is needed. (Every change is a read-modify-write, so a release goes on through later ones.)
+/// All that passes between threads passes through this one word, so its own order of changes
+/// decides: no wake-up can be lost, and no fence is needed. (Every change is a read-modify-write,
+/// so a release goes on through later ones.)
 class mailbox {
  public:
   mailbox() noexcept = default;
   mailbox(const mailbox&) = delete;
   mailbox& operator=(const mailbox&) = delete;
 
-  /// Any thread, signal handlers. True: the loop was asleep, and the caller must now ring the doorbell. From this call
-  /// on `w` belongs to the loop.
+  /// Any thread, signal handlers. True: the loop was asleep, and the caller must now ring the
+  /// doorbell. From this call on `w` belongs to the loop.
   [[nodiscard]] bool push(work& w) noexcept;
 
-  /// The loop's thread: is there anything? One load. (Relaxed: who acts on the answer takes, and take() acquires.)
+  /// The loop's thread: is there anything? One load. (Relaxed: who acts on the answer takes, and
+  /// take() acquires.)
   bool empty() const noexcept {
     const work* head = head_.load(std::memory_order_relaxed);
     return !head || head == &asleep;
@@ -35,7 +38,8 @@ class mailbox {
   /// The loop's thread, just before it sleeps. False: something has arrived, do not sleep.
   [[nodiscard]] bool fall_asleep() noexcept {
     work* nothing = nullptr;
-    // Release, for the acquire of the push that replaces it: whoever is told to ring finds the doorbell made.
+    // Release, for the acquire of the push that replaces it: whoever is told to ring finds the
+    // doorbell made.
     return head_.compare_exchange_strong(nothing, &asleep, std::memory_order_release,
                                          std::memory_order_relaxed);
   }

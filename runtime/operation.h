@@ -47,6 +47,7 @@ enum class verb : std::uint8_t {
   shutdown,     // options: SHUT_…
   pair,         // descriptor: domain, options: type, address: int[2]
   pipe,         // options: O_ flags, address: int[2]
+  forget,       // what is known here of the descriptor: it is given away, or has come from elsewhere -> 0
   file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)
 };
 

@@ -1,5 +1,6 @@
-// The pool's threads and queues. One lock per lane, held for a few instructions; each idle thread sleeps on a word of its
-// own, so that one piece of work wakes one thread, the one that fell asleep last.
+// The pool's threads and queues. One lock per lane, held for a few instructions; each idle thread
+// sleeps on a word of its own, so that one piece of work wakes one thread, the one that fell asleep
+// last.
 #include "runtime/pool.h"
 
 #include <linux/futex.h>
@@ -50,8 +51,8 @@ struct worker {
 };
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4, "a futex is a word");
 
-/// What the threads of a lane share. `queue`, `queued`, `running`, `sleeping`, `idle` and `ending` belong to the lock; the
-/// rest belongs to the loop's thread.
+/// What the threads of a lane share. `queue`, `queued`, `running`, `sleeping`, `idle` and `ending`
+/// belong to the lock; the rest belongs to the loop's thread.
 struct alignas(64) lane {
   /// Threads that are neither asleep nor at work: each looks at the queue before it sleeps.
   std::size_t looking() const noexcept { return threads - running - sleeping; }
@@ -107,8 +108,9 @@ void work_on(worker& self) noexcept {
     while (o) {
       o->result = execute(o->ask, true);
       lock.lock();
-      // No longer at work before the result is on its way: what the loop submits in answer finds this thread looking,
-      // and neither wakes nor starts another. The next piece is taken under the same lock.
+      // No longer at work before the result is on its way: what the loop submits in answer finds
+      // this thread looking, and neither wakes nor starts another. The next piece is taken under
+      // the same lock.
       --l.running;
       operation* next = take(l);
       lock.unlock();
@@ -126,8 +128,8 @@ void* thread_main(void* argument) noexcept {
   return nullptr;
 }
 
-/// 0, or the errno that refused it. Signals belong to the program's own threads, so a thread of the pool is born with all
-/// of them blocked.
+/// 0, or the errno that refused it. Signals belong to the program's own threads, so a thread of the
+/// pool is born with all of them blocked.
 int start_thread(lane& l) noexcept {
   auto* w = new (std::nothrow) worker(l);
   if (!w) return ENOMEM;
@@ -191,7 +193,8 @@ struct pool::state {
 };
 
 pool::pool(const pool_options& options, mailbox& inbox) : state_(std::make_unique<state>()) {
-  const unsigned most = options.threads ? options.threads : std::max(4u, std::thread::hardware_concurrency());
+  const unsigned most =
+      options.threads ? options.threads : std::max(4u, std::thread::hardware_concurrency());
   state_->limit = std::max<std::size_t>(1, options.queue);
   for (std::size_t i = 0; i < lanes; ++i) {
     lane& l = state_->lanes_[i];
@@ -202,7 +205,9 @@ pool::pool(const pool_options& options, mailbox& inbox) : state_(std::make_uniqu
   }
 }
 
-pool::~pool() { stop(); }
+pool::~pool() {
+  stop();
+}
 
 void pool::set_doorbell(void (*ring)(void*) noexcept, void* context) noexcept {
   for (lane& l : state_->lanes_) {
@@ -224,7 +229,8 @@ bool pool::submit(operation& o) noexcept {
     ++l.queued;
     if (l.queued > l.looking()) {
       woken = pop_idle(l);
-      // Counted at once as looking; only this thread starts any, so nobody relies on it before it exists.
+      // Counted at once as looking; only this thread starts any, so nobody relies on it before it
+      // exists.
       start = !woken && l.threads < l.most;
       l.threads += start;
     }

@@ -30,6 +30,7 @@ void loop::outside::nudge() noexcept {
 namespace {
 
 void call(loop& home, callback& f) noexcept {
+  home.running = nullptr;  // no task runs now
   try {
     f();
   } catch (...) {
@@ -47,7 +48,8 @@ void run_callback_work(work* w) noexcept {
 
 }  // namespace
 
-constinit const work_type posted_type{&run_callback_work, nullptr};
+constinit const work_type posted_type{&run_callback_work, nullptr,
+                                      [](work* w) noexcept { delete static_cast<callback_work*>(w); }};
 constinit const work_type next_tick_type{&run_callback_work, nullptr};
 constinit const work_type immediate_type{&run_callback_work, nullptr};
 
@@ -122,8 +124,9 @@ pending_counts runtime::pending() const noexcept {
   };
   n.timers += count(l.due_);
   n.immediates = count(l.immediates_);
-  n.ready = count(l.postponed_);
-  for (const detail::work* w = l.microtasks_.front(); w; w = w->next) n.ready += l.counts(*w);
+  for (const detail::work_queue* queue : {&l.microtasks_, &l.postponed_}) {
+    for (const detail::work* w = queue->front(); w; w = w->next) n.ready += l.counts(*w);
+  }
   return n;
 }
 
@@ -340,6 +343,7 @@ void pending_guard::drop() noexcept {
 
 namespace detail {
 void loop::nudge() noexcept { outside_->nudge(); }
+void loop::send(work& w) noexcept { outside_->send(w); }
 
 void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept { outside_->factory = make; }
 void use_backend(runtime& rt, backend_factory make) noexcept { loop_of(rt).use_backend(make); }
@@ -369,9 +373,9 @@ runtime::~runtime() {
   // What was posted and never ran, and callbacks that wait, are dropped unrun.
   o.inbox.take(o.mail);
   while (auto* w = o.mail.pop()) {
-    if (w->type == &detail::posted_type) delete static_cast<detail::callback_work*>(w);
+    if (w->type && w->type->drop) w->type->drop(w);
   }
-  while (auto* w = o.posts.pop()) delete static_cast<detail::callback_work*>(w);
+  while (auto* w = o.posts.pop()) w->type->drop(w);
   while (auto* w = l.immediates_.pop()) {
     if (w->type == &detail::immediate_type) delete static_cast<detail::callback_work*>(w);
   }

@@ -13,15 +13,19 @@ std::uint64_t instant(time_point at) noexcept {
   return count < 0 ? 0 : static_cast<std::uint64_t>(count);
 }
 
-timer* next_of(const timer& t) noexcept { return static_cast<timer*>(t.next); }
-timer* previous_of(const timer& t) noexcept { return static_cast<timer*>(t.previous); }
+timer* next_of(const timer& t) noexcept {
+  return static_cast<timer*>(t.next);
+}
+timer* previous_of(const timer& t) noexcept {
+  return static_cast<timer*>(t.previous);
+}
 
 bool earlier(const timer& a, const timer& b) noexcept {
   return a.deadline < b.deadline || (a.deadline == b.deadline && a.sequence < b.sequence);
 }
 
-// The pairing heap: `child` is the first child, `next` the next sibling, `previous` the sibling before or, for a first
-// child, the parent. The root has neither.
+// The pairing heap: `child` is the first child, `next` the next sibling, `previous` the sibling
+// before or, for a first child, the parent. The root has neither.
 
 /// Makes the later of two roots the first child of the other. Neither is null.
 timer* meld(timer* a, timer* b) noexcept {
@@ -38,7 +42,8 @@ timer* meld(timer* a, timer* b) noexcept {
   return a;
 }
 
-/// One heap from a list of siblings, in two passes: pairs from the left, then all from the right. Null: none.
+/// One heap from a list of siblings, in two passes: pairs from the left, then all from the right.
+/// Null: none.
 timer* meld_siblings(timer* first) noexcept {
   timer* pairs = nullptr;
   while (first) {
@@ -118,8 +123,8 @@ void timer_wheel::put_all(timer* list) noexcept {
   }
 }
 
-/// The earliest slot in use; the wheel must not be empty. The lowest level comes first: what stands higher differs from
-/// the horizon in a higher digit, so it is later.
+/// The earliest slot in use; the wheel must not be empty. The lowest level comes first: what stands
+/// higher differs from the horizon in a higher digit, so it is later.
 timer_wheel::place timer_wheel::first_place() const noexcept {
   int level = 0;
   while (!used_[level]) ++level;
@@ -130,8 +135,9 @@ timer_wheel::place timer_wheel::first_place() const noexcept {
   return {level, index, above | std::uint64_t{index} << low};
 }
 
-/// Moves the horizon to the first slot in use and that slot's timers one step nearer: on level 0 into the heap (and the
-/// horizon behind them), else into lower levels. A timer goes down only, so it is moved at most once per level.
+/// Moves the horizon to the first slot in use and that slot's timers one step nearer: on level 0
+/// into the heap (and the horizon behind them), else into lower levels. A timer goes down only, so
+/// it is moved at most once per level.
 void timer_wheel::pour(const place& from) noexcept {
   timer* list = take_slot(from.level, from.index);
   horizon_ = from.begin;
@@ -145,8 +151,9 @@ void timer_wheel::pour(const place& from) noexcept {
     list = rest;
   }
   horizon_ += std::uint64_t{1} << shift;
-  // Where the horizon has carried, its new digits name slots of upper levels that are no longer ahead of it. They go
-  // down at once: left there, they would be overtaken by later timers that start on a lower level.
+  // Where the horizon has carried, its new digits name slots of upper levels that are no longer
+  // ahead of it. They go down at once: left there, they would be overtaken by later timers that
+  // start on a lower level.
   for (int level = 1; level < levels; ++level) {
     const int low = shift + digit * level;
     if (horizon_ & ((std::uint64_t{1} << low) - 1)) break;
@@ -156,7 +163,8 @@ void timer_wheel::pour(const place& from) noexcept {
 
 void timer_wheel::start(timer& t, time_point deadline) noexcept {
   assert(!t.armed());
-  // The horizon may have gone far ahead with a timer that was cancelled since; an empty wheel lets it come back.
+  // The horizon may have gone far ahead with a timer that was cancelled since; an empty wheel lets
+  // it come back.
   if (!size_) horizon_ = now_ >> shift << shift;
   t.deadline = deadline;
   t.sequence = ++sequence_;
@@ -203,8 +211,8 @@ timer* timer_wheel::pop_due(time_point now) noexcept {
 }
 
 time_point timer_wheel::next_deadline() noexcept {
-  // A slot with few timers is read where it stands. Pouring it would move the horizon to a deadline that may be an
-  // hour away, and all that starts before that would have to go through the heap.
+  // A slot with few timers is read where it stands. Pouring it would move the horizon to a deadline
+  // that may be an hour away, and all that starts before that would have to go through the heap.
   constexpr int few = 16;
   while (!root_) {
     if (!size_) return time_point::max();

@@ -1,5 +1,6 @@
-// The timers of one loop: a hierarchical wheel for what is far, poured into a small exact heap for what is near. Told
-// the time, never asks. Private to the library, but installed: awaiters embed `timer`.
+// The timers of one loop: a hierarchical wheel for what is far, poured into a small exact heap for
+// what is near. Told the time, never asks. Private to the library, but installed: awaiters embed
+// `timer`.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ namespace eddy::detail {
 struct timer : linked_work {
   using linked_work::linked_work;
   time_point deadline{};
-  std::uint64_t sequence = 0;  ///< equal deadlines expire in the order in which they were started; 0: idle
+  std::uint64_t sequence =
+      0;  ///< equal deadlines expire in the order in which they were started; 0: idle
   union {
     timer* child;        ///< in the heap
     std::uint64_t slot;  ///< in the wheel
@@ -23,8 +25,8 @@ struct timer : linked_work {
 };
 static_assert(sizeof(timer) == 56);
 
-/// O(1) start and cancel at any number of timers, never allocates, expires in exact order of (deadline, start). (A
-/// cancel among the nearest, which stand in the heap, is O(log n) amortised.)
+/// O(1) start and cancel at any number of timers, never allocates, expires in exact order of
+/// (deadline, start). (A cancel among the nearest, which stand in the heap, is O(log n) amortised.)
 class timer_wheel {
  public:
   timer_wheel() noexcept = default;
@@ -44,13 +46,15 @@ class timer_wheel {
   time_point next_deadline() noexcept;
   /// A lower bound of the earliest deadline that costs no work; for const callers.
   time_point next_deadline_bound() const noexcept;
-  /// Calls `f` with every armed timer once, in no order, for a report; `f` must neither start nor cancel. O(n).
+  /// Calls `f` with every armed timer once, in no order, for a report; `f` must neither start nor
+  /// cancel. O(n).
   void visit(void (*f)(timer&, void*), void* context) const;
 
  private:
-  // Time is counted in unsigned nanoseconds since the clock's epoch (what lies before it counts as 0). What lies
-  // before `horizon_` stands in the heap, everything else in the wheel: one comparison says where a timer is.
-  // In the wheel a timer stands on the level of the highest digit (base 64) in which it differs from the horizon.
+  // Time is counted in unsigned nanoseconds since the clock's epoch (what lies before it counts as
+  // 0). What lies before `horizon_` stands in the heap, everything else in the wheel: one
+  // comparison says where a timer is. In the wheel a timer stands on the level of the highest digit
+  // (base 64) in which it differs from the horizon.
   static constexpr int shift = 16;  ///< a slot of level 0 is 2^16 ns (65.5 us) wide
   static constexpr int digit = 6;
   static constexpr int slots = 1 << digit;

@@ -52,6 +52,14 @@ def check(path, text):
         yield 1, 'the first line says what lives here'
 
 
+def forgotten(path, builds):
+    """Is this source named by no meson.build? `builds`: folder -> text. (Where a folder lists itself nothing is.)"""
+    folder = path.split('/')[0]
+    text = builds.get(folder, '')
+    return (path.endswith('.cc') and 'run_command' not in text and '/compile_fail/' not in path
+            and '/install/' not in path and f"'{path[len(folder) + 1:]}'" not in text)
+
+
 def self_check():
     """Every ban must be able to bite."""
     planted = {
@@ -67,6 +75,7 @@ def self_check():
         for case in cases:
             assert list(check(path, head + case + '\n')), (path, case)
             assert len(case) > 600 or not list(check(path, head + case + '  // tidy: planted\n')) or '\n' in case, case
+    assert forgotten('io/b.cc', {'io': "files('a.cc')"}) and not forgotten('io/a.cc', {'io': "files('a.cc')"})
     assert list(check('runtime/a.h', '// What.\n')) and list(check('runtime/a.cc', 'int a;\n'))
 
 
@@ -77,6 +86,9 @@ def main():
              if p.suffix in ('.h', '.cc', '.c') and not p.is_symlink()]
     bad = [f'{p.relative_to(root)}:{number}: {reason}' for p in files
            for number, reason in check(str(p.relative_to(root)), p.read_text())]
+    builds = {folder: (root / folder / 'meson.build').read_text() for folder in FOLDERS if folder != 'include'}
+    bad += [f'{p.relative_to(root)}: no meson.build names it' for p in files
+            if forgotten(str(p.relative_to(root)), builds)]
     print('\n'.join(bad) or f'{len(files)} files: tidy')
     sys.exit(bool(bad))
 

@@ -41,13 +41,11 @@ inline void drive(loop& l, promise_base* p) noexcept {
       frame_of(*p).resume();
     }
   } while ((p = next_step(l)));
-  l.running = nullptr;
 }
 
 /// The same after something at the base has ended or begun a chain without a frame having run.
 inline void settle(loop& l) noexcept {
   if (promise_base* p = next_step(l)) drive(l, p);
-  l.running = nullptr;
 }
 
 // ---- What comes next, said by code that runs under the base ----

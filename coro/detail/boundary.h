@@ -140,6 +140,12 @@ class branch {
     frame_.destroy = [](void* p) { of(p).drop_awaiter(); };
   }
 
+  /// Begins at the base, unless the host has been decided before its turn comes; host.ended is called in any case.
+  void start_at_base() noexcept {
+    inner.type = &begin_work;
+    at_base(*inner.home, inner);
+  }
+
   /// Begins, as a call. True: it has ended already; host.ended is then not called.
   bool start() noexcept {
     struct now_running {
@@ -183,6 +189,20 @@ class branch {
     if (b.inner.end == ending::stopped) b.out.set_stopped();
     b.host_->ended(b);
   }
+  static void begin(work* w) noexcept {
+    auto& b = *static_cast<branch*>(w->context);
+    b.inner.type = &ended_work;
+    if constexpr (requires(Host& h) { h.is_decided(); }) {
+      if (b.host_->is_decided()) {
+        b.inner.end = ending::stopped;
+        b.out.set_stopped();
+        b.host_->ended(b);
+        return;
+      }
+    }
+    if (b.start()) b.host_->ended(b);
+  }
+  static constexpr work_type begin_work{&begin, nullptr};
   static constexpr work_type ended_work{&ended, nullptr};
 
   auto& awaiter() noexcept {

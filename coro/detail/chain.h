@@ -90,7 +90,17 @@ inline void request_stop(chain& c) noexcept {
   asked.run();
 }
 
+/// Whoever awaits something of ours in another library's coroutine reads this one sentence, wherever the awaiter stands.
+/// (void: a question about a handle without its promise is answered with no.)
 template <class P>
-concept our_promise = std::is_base_of_v<promise_base, P>;
+struct other_promise {
+  static_assert(std::is_void_v<P>,
+                "eddy's awaitables are awaited in an eddy coroutine (eddy::task) only: elsewhere, begin a task of their own "
+                "with eddy::spawn or eddy::run");
+  static constexpr bool is_ours = false;
+};
+
+template <class P>
+concept our_promise = std::is_base_of_v<promise_base, P> || other_promise<P>::is_ours;
 
 }  // namespace eddy::detail

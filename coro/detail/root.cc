@@ -52,7 +52,7 @@ void spawned_base::fail_unjoined() noexcept { home->fail(*error); }
 
 // ---- The root ----------------------------------------------------------------------------------------------------------
 
-root::root(loop& l) noexcept : loop_(l) {
+root::root() noexcept {
   children.child_ended = &child_ended;
   frames.runtime_made();
 }
@@ -60,7 +60,7 @@ root::root(loop& l) noexcept : loop_(l) {
 root::~root() { frames.runtime_ended(); }
 
 root& root::make(loop& l) {
-  l.tasks = std::make_unique<root>(l);
+  l.tasks = std::make_unique<root>();
   return static_cast<root&>(*l.tasks);
 }
 

@@ -77,7 +77,7 @@ struct spawned_base : chain {
 /// The tasks of one runtime.
 class root final : public task_root {
  public:
-  explicit root(loop& l) noexcept;
+  root() noexcept;
   ~root() override;
 
   /// Of the loop that runs here; made with the first task.
@@ -96,7 +96,6 @@ class root final : public task_root {
  private:
   static root& make(loop& l);
   static void child_ended(task_owner& owner, spawned_base& child) noexcept;
-  loop& loop_;
   chain* main_ = nullptr;
 };
 

@@ -1,14 +1,36 @@
 // All of eddy. Each noun has its own header; this includes every one of them.
 #pragma once
 
+#include <eddy/coro/async_generator.h>
+#include <eddy/coro/catch_stopped.h>
+#include <eddy/coro/channel.h>
+#include <eddy/coro/deferred.h>
+#include <eddy/coro/event.h>
+#include <eddy/coro/generator.h>
+#include <eddy/coro/latch.h>
+#include <eddy/coro/mutex.h>
+#include <eddy/coro/offload.h>
+#include <eddy/coro/ok.h>
 #include <eddy/coro/run.h>
+#include <eddy/coro/run_on.h>
+#include <eddy/coro/semaphore.h>
+#include <eddy/coro/shield.h>
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/task.h>
+#include <eddy/coro/task_group.h>
+#include <eddy/coro/timeout.h>
+#include <eddy/coro/when.h>
 #include <eddy/coro/yield.h>
 
+#include <eddy/io/algorithm.h>
 #include <eddy/io/buffer.h>
+#include <eddy/io/file.h>
+#include <eddy/io/filesystem.h>
+#include <eddy/io/pipe.h>
 #include <eddy/io/socket_address.h>
+#include <eddy/io/tcp.h>
+#include <eddy/io/unix.h>
 
 #include <eddy/runtime/backend_kind.h>
 #include <eddy/runtime/callback.h>

@@ -1,5 +1,6 @@
-// Which backend a loop gets: the option, before EDDY_BACKEND, before what this machine lets us have. Where epoll is asked
-// for, nothing of io_uring is touched, not even to see whether it is there: a seccomp filter may kill for that.
+// Which backend a loop gets: the option, before EDDY_BACKEND, before what this machine lets us
+// have. Where epoll is asked for, nothing of io_uring is touched, not even to see whether it is
+// there: a seccomp filter may kill for that.
 #include "runtime/backend/choose.h"
 
 #include <unistd.h>
@@ -42,18 +43,25 @@ std::string refusal(const std::error_code& error) {
       return "io_uring is denied by policy (EPERM; a seccomp filter, as containers have it)";
     case ENOSYS:
       if (disabled_by_sysctl() >= 0) {
-        return "io_uring is denied by policy (ENOSYS; a seccomp filter, for this kernel has io_uring)";
+        return "io_uring is denied by policy (ENOSYS; a seccomp filter, for this kernel has "
+               "io_uring)";
       }
       return "io_uring is not in this kernel, or a seccomp filter denies it (ENOSYS)";
-    case ENOMEM: return "io_uring finds no memory for its rings (ENOMEM; see ulimit -l)";
-    case EINVAL: return "io_uring of this kernel is too old (EINVAL)";
-    default: return std::string("io_uring cannot be set up (") + std::strerror(error.value()) + ")";
+    case ENOMEM:
+      return "io_uring finds no memory for its rings (ENOMEM; see ulimit -l)";
+    case EINVAL:
+      return "io_uring of this kernel is too old (EINVAL)";
+    default:
+      return std::string("io_uring cannot be set up (") + std::strerror(error.value()) + ")";
   }
 }
 
-void ring_doorbell(void* b) noexcept { static_cast<backend*>(b)->wake(); }
+void ring_doorbell(void* b) noexcept {
+  static_cast<backend*>(b)->wake();
+}
 
-chosen finish(std::unique_ptr<backend> made, backend_kind kind, std::string reason, const backend_parts& parts) {
+chosen finish(std::unique_ptr<backend> made, backend_kind kind, std::string reason,
+              const backend_parts& parts) {
   parts.workers.set_doorbell(ring_doorbell, made.get());
   return {std::move(made), kind, std::move(reason)};
 }
@@ -63,10 +71,12 @@ chosen explicitly(backend_kind kind, const char* who, const backend_parts& parts
   const char* name = kind == backend_kind::io_uring ? "io_uring" : "epoll";
   const std::string asked = std::string(who) + " asks for " + name;
   try {
-    auto made = kind == backend_kind::io_uring ? make_uring_backend(parts) : make_epoll_backend(parts);
+    auto made =
+        kind == backend_kind::io_uring ? make_uring_backend(parts) : make_epoll_backend(parts);
     return finish(std::move(made), kind, std::string(name) + ", because " + asked + ".", parts);
   } catch (const std::system_error& e) {
-    const std::string why = kind == backend_kind::io_uring ? refusal(e.code()) : "epoll cannot be set up";
+    const std::string why =
+        kind == backend_kind::io_uring ? refusal(e.code()) : "epoll cannot be set up";
     throw std::system_error(e.code(), asked + ", but " + why);
   }
 }
@@ -79,7 +89,8 @@ chosen best(const backend_parts& parts) {
   } catch (const std::system_error& e) {
     why = refusal(e.code());
   }
-  return finish(make_epoll_backend(parts), backend_kind::epoll, "epoll, because " + why + ".", parts);
+  return finish(make_epoll_backend(parts), backend_kind::epoll, "epoll, because " + why + ".",
+                parts);
 }
 
 /// Null: unset. An empty value is as good as none.
@@ -90,21 +101,28 @@ const char* from_environment() noexcept {
 
 }  // namespace
 
-bool backend_is_forced() noexcept { return from_environment(); }
+bool backend_is_forced() noexcept {
+  return from_environment();
+}
 
 chosen choose_backend(backend_kind wanted, const backend_parts& parts) {
   switch (wanted) {
     case backend_kind::io_uring:
-    case backend_kind::epoll: return explicitly(wanted, "the option", parts);
+    case backend_kind::epoll:
+      return explicitly(wanted, "the option", parts);
     case backend_kind::simulated:
-      throw std::invalid_argument("eddy: a simulated backend is made by a simulation, not by this option");
-    case backend_kind::automatic: break;
+      throw std::invalid_argument(
+          "eddy: a simulated backend is made by a simulation, not by this option");
+    case backend_kind::automatic:
+      break;
   }
   const char* name = from_environment();
   if (!name) return best(parts);
-  if (std::string_view(name) == "io_uring") return explicitly(backend_kind::io_uring, variable, parts);
+  if (std::string_view(name) == "io_uring")
+    return explicitly(backend_kind::io_uring, variable, parts);
   if (std::string_view(name) == "epoll") return explicitly(backend_kind::epoll, variable, parts);
-  throw std::invalid_argument(std::string("eddy: ") + variable + "=" + name + ": neither io_uring nor epoll");
+  throw std::invalid_argument(std::string("eddy: ") + variable + "=" + name +
+                              ": neither io_uring nor epoll");
 }
 
 }  // namespace eddy::detail

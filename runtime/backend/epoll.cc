@@ -1,4 +1,5 @@
-// The epoll backend: what run() does in its order, then what is known of a descriptor, then the doorbell and the clock.
+// The epoll backend: what run() does in its order, then what is known of a descriptor, then the
+// doorbell and the clock.
 #include "runtime/backend/epoll.h"
 
 #include <algorithm>
@@ -24,7 +25,9 @@ namespace {
 constexpr std::uint32_t read_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-bool is_stream(verb v) noexcept { return v >= verb::read && v <= verb::ready; }
+bool is_stream(verb v) noexcept {
+  return v >= verb::read && v <= verb::ready;
+}
 
 /// What an operation waits for. A `ready` may wait for both.
 struct sides {
@@ -36,9 +39,13 @@ sides sides_of(const request& r) noexcept {
     case verb::write:
     case verb::send:
     case verb::send_message:
-    case verb::connect: return {false, true};
-    case verb::ready: return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT), (r.options & POLLOUT) != 0};
-    default: return {true, false};
+    case verb::connect:
+      return {false, true};
+    case verb::ready:
+      return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT),
+              (r.options & POLLOUT) != 0};
+    default:
+      return {true, false};
   }
 }
 
@@ -47,26 +54,28 @@ constexpr std::uint64_t attempted = 1;
 
 /// Errors of an attempt after which the operation waits.
 bool must_wait(const request& r, int result, bool connecting) noexcept {
-  return result == -EAGAIN ||
-         (r.what == verb::connect && (result == -EINPROGRESS || (connecting && result == -EALREADY)));
+  return result == -EAGAIN || (r.what == verb::connect &&
+                               (result == -EINPROGRESS || (connecting && result == -EALREADY)));
 }
 
 }  // namespace
 
-// ---- Run ---------------------------------------------------------------------------------------------------------------
+// ---- Run
+// ---------------------------------------------------------------------------------------------------------------
 
 void epoll_backend::run(turn& t) {
   room_ = t.limit;
   refused_[0] = refused_[1] = refused_[2] = false;
   if (!t.cancel.empty()) cancel_asked(t);
-  if (first_runnable_ != none) run_runnable(t);  // what the last limit left over comes before what begins now
+  if (first_runnable_ != none)
+    run_runnable(t);  // what the last limit left over comes before what begins now
   if (!retries_.empty()) run_retries(t);
   if (!t.start.empty()) begin_listed(t);
   wait_and_take(t);
 }
 
-/// What waits here did nothing yet, and ends at once. (What the pool has stands in the pool's lists, not in this one: its
-/// owner takes it back by pool::remove.)
+/// What waits here did nothing yet, and ends at once. (What the pool has stands in the pool's
+/// lists, not in this one: its owner takes it back by pool::remove.)
 void epoll_backend::cancel_asked(turn& t) {
   while (room_ && !t.cancel.empty()) {
     operation& o = *t.cancel.pop();
@@ -92,7 +101,9 @@ bool epoll_backend::begin(operation& o, turn& t) {
   const request& r = o.ask;
   if (is_stream(r.what) && !r.seekable) return begin_stream(o, t);
   switch (r.what) {
-    case verb::nothing: report(o, 0, t); return true;
+    case verb::nothing:
+      report(o, 0, t);
+      return true;
     case verb::read:
       if (o.handle != attempted && r.offset != current_position) {
         ++counts_.attempts;
@@ -104,7 +115,9 @@ bool epoll_backend::begin(operation& o, turn& t) {
         o.handle = attempted;
       }
       break;
-    case verb::close: forget(r.descriptor); break;
+    case verb::close:
+      forget(r.descriptor);
+      break;
     default:
       if (r.what >= verb::socket) {  // what is answered at once may also be handed over
         report(o, ask(r), t);
@@ -173,7 +186,8 @@ bool epoll_backend::wait(operation& o, turn& t) {
   return true;
 }
 
-/// False: the lane is full. Then those of the same lane that follow are not tried either: they keep their order.
+/// False: the lane is full. Then those of the same lane that follow are not tried either: they keep
+/// their order.
 bool epoll_backend::hand_to_pool(operation& o) {
   bool& refused = refused_[static_cast<unsigned>(o.ask.lane)];
   if (refused) return false;
@@ -189,11 +203,12 @@ bool epoll_backend::hand_to_pool(operation& o) {
   return false;
 }
 
-/// Asks epoll where operations wait in it, and sleeps where nothing is done. Events that complete nothing do not end a
-/// sleep.
+/// Asks epoll where operations wait in it, and sleeps where nothing is done. Events that complete
+/// nothing do not end a sleep.
 void epoll_backend::wait_and_take(turn& t) {
   for (;;) {
-    const bool may_sleep = room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
+    const bool may_sleep =
+        room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
     if (!may_sleep && inside_ == retries_.size()) return;
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
@@ -227,8 +242,11 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
     rung_ = rung_ || rung;
     return false;
   }
-  if (n < 0 && errno != EINTR) misuse("epoll_wait failed: its descriptor was closed by somebody else");
-  return !rung && inbox_.empty();  // after a signal too: if its handler has called wake(), the bell rings next
+  if (n < 0 && errno != EINTR)
+    misuse("epoll_wait failed: its descriptor was closed by somebody else");
+  return !rung &&
+         inbox_
+             .empty();  // after a signal too: if its handler has called wake(), the bell rings next
 }
 
 /// epoll_wait with nanoseconds, or with milliseconds rounded up: never early.
@@ -245,10 +263,12 @@ int epoll_backend::sleep(time_point until, bool may_sleep) {
     has_pwait2_ = false;  // before Linux 5.11, or refused by a filter that does not know it
   }
   const std::int64_t milliseconds = left / 1'000'000 + (left % 1'000'000 != 0);
-  return ::epoll_wait(epoll_, events_.data(), most, static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
+  return ::epoll_wait(epoll_, events_.data(), most,
+                      static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
 }
 
-/// What an event says goes into the flags, so that nothing is lost where the limit stops us or nobody waits.
+/// What an event says goes into the flags, so that nothing is lost where the limit stops us or
+/// nobody waits.
 void epoll_backend::note(const epoll_event& event) {
   const auto descriptor = static_cast<std::int32_t>(event.data.u64);
   entry* e = find(descriptor);
@@ -257,7 +277,8 @@ void epoll_backend::note(const epoll_event& event) {
   if (event.events & (ended | EPOLLPRI)) e->short_is_empty = false;
   if (event.events & (read_events | ended)) e->may[reading] = true;
   if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) e->may[writing] = true;
-  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing])) make_runnable(descriptor, *e);
+  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing]))
+    make_runnable(descriptor, *e);
 }
 
 /// Attempts again what an event has come for, in the order of the events, up to the limit.
@@ -319,7 +340,8 @@ void epoll_backend::report(operation& o, int result, turn& t) noexcept {
   ++counts_.completions;
 }
 
-// ---- Attempts ----------------------------------------------------------------------------------------------------------
+// ---- Attempts
+// ----------------------------------------------------------------------------------------------------------
 
 int epoll_backend::attempt(operation& o) {
   ++counts_.attempts;
@@ -339,14 +361,16 @@ int epoll_backend::attempt(operation& o) {
   return result;
 }
 
-/// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need not be attempted
-/// before an event has come. On a Unix socket it may stop at a message with descriptors; MSG_CTRUNC tells.
+/// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need
+/// not be attempted before an event has come. On a Unix socket it may stop at a message with
+/// descriptors; MSG_CTRUNC tells.
 int epoll_backend::attempt_receive(operation& o, entry& e) {
   const request& r = o.ask;
   bool cut = false;
   int result = 0;
   if (e.local) {
-    iovec part{reinterpret_cast<void*>(static_cast<std::uintptr_t>(r.address)), r.length};  // NOLINT
+    iovec part{reinterpret_cast<void*>(static_cast<std::uintptr_t>(r.address)),
+               r.length};  // NOLINT
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -362,7 +386,8 @@ int epoll_backend::attempt_receive(operation& o, entry& e) {
   return result;
 }
 
-// ---- What is known of a descriptor -------------------------------------------------------------------------------------
+// ---- What is known of a descriptor
+// -------------------------------------------------------------------------------------
 
 epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
   const auto i = static_cast<std::size_t>(descriptor);
@@ -390,7 +415,8 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
   const int first = e.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   int failed = ::epoll_ctl(epoll_, first, descriptor, &event);
   if (failed && (errno == EEXIST || errno == ENOENT)) {
-    failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event);
+    failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor,
+                         &event);
   }
   if (failed) return errno;
   if (!e.registered) learn_kind(descriptor, e);
@@ -398,19 +424,20 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
   return 0;
 }
 
-/// Where a short read proves that nothing is left: stream sockets, and pipes that keep no packets. Not with datagrams,
-/// terminals (a line each), inotify and the like.
+/// Where a short read proves that nothing is left: stream sockets, and pipes that keep no packets.
+/// Not with datagrams, terminals (a line each), inotify and the like.
 void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
   int type = 0;
   int domain = 0;
   socklen_t size = sizeof(int);
   if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0) {
     size = sizeof(int);
-    e.short_is_empty = type == SOCK_STREAM && ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
+    e.short_is_empty =
+        type == SOCK_STREAM && ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
     e.local = domain == AF_UNIX;
     return;
   }
-  struct stat status {};
+  struct stat status{};
   e.local = false;
   e.short_is_empty = ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode) &&
                      !(::fcntl(descriptor, F_GETFL) & O_DIRECT);
@@ -441,7 +468,8 @@ void epoll_backend::take_out(operation& o) noexcept {
   misuse("an operation was asked to end that is not in flight");
 }
 
-/// `ready` serves descriptors that belong to others, who close them without a word: nothing of them is kept.
+/// `ready` serves descriptors that belong to others, who close them without a word: nothing of them
+/// is kept.
 void epoll_backend::release_foreign(std::int32_t descriptor, entry& e) noexcept {
   if (!e.streams && !e.waiting[reading] && !e.waiting[writing]) forget(descriptor);
 }
@@ -459,7 +487,8 @@ void epoll_backend::forget(std::int32_t descriptor) noexcept {
 void epoll_backend::is_new(std::int32_t descriptor) noexcept {
   entry* e = find(descriptor);
   if (!e) return;
-  if (e->waiting[reading] || e->waiting[writing]) misuse("a descriptor was closed with an operation in flight");
+  if (e->waiting[reading] || e->waiting[writing])
+    misuse("a descriptor was closed or given away with an operation in flight");
   entry fresh;
   fresh.runnable = e->runnable;  // its place in that list stays
   fresh.next_runnable = e->next_runnable;
@@ -470,21 +499,23 @@ void epoll_backend::make_runnable(std::int32_t descriptor, entry& e) noexcept {
   if (e.runnable) return;
   e.runnable = true;
   e.next_runnable = none;
-  (first_runnable_ == none ? first_runnable_ : entries_[static_cast<std::size_t>(last_runnable_)].next_runnable) =
+  (first_runnable_ == none ? first_runnable_
+                           : entries_[static_cast<std::size_t>(last_runnable_)].next_runnable) =
       descriptor;
   last_runnable_ = descriptor;
 }
 
-// ---- The synchronous half, the doorbell, the clock ---------------------------------------------------------------------
+// ---- The synchronous half, the doorbell, the clock
+// ---------------------------------------------------------------------
 
 int epoll_backend::ask(const request& r) noexcept {
-  // Setting its flags is how a descriptor from elsewhere is adopted.
-  if (r.what == verb::close || (r.what == verb::file_flags && r.options)) forget(r.descriptor);
+  if (r.what == verb::close || r.what == verb::forget) forget(r.descriptor);
   const int result = execute(r, false);
   if (result < 0) return result;
   if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open) is_new(result);
   if (r.what == verb::pair || r.what == verb::pipe) {
-    const int* both = reinterpret_cast<const int*>(static_cast<std::uintptr_t>(r.address));  // NOLINT
+    const int* both =
+        reinterpret_cast<const int*>(static_cast<std::uintptr_t>(r.address));  // NOLINT
     is_new(both[0]);
     is_new(both[1]);
   }
@@ -494,7 +525,8 @@ int epoll_backend::ask(const request& r) noexcept {
 void epoll_backend::wake() noexcept {
   const int kept = errno;
   const std::uint64_t one = 1;
-  // The counter is never read: each write is a new edge. It can only fail once 2^64 - 2 of them were made.
+  // The counter is never read: each write is a new edge. It can only fail once 2^64 - 2 of them
+  // were made.
   [[maybe_unused]] const ssize_t written = ::write(bell_, &one, sizeof one);
   errno = kept;
 }
@@ -505,7 +537,8 @@ time_point epoll_backend::now() noexcept {
   return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
 
-epoll_backend::epoll_backend(const backend_parts& parts) : inbox_(parts.inbox), workers_(parts.workers) {
+epoll_backend::epoll_backend(const backend_parts& parts)
+    : inbox_(parts.inbox), workers_(parts.workers) {
   entries_.resize(256);
   retries_.reserve(16);
   auto fail = [this](const char* what) {

@@ -1,5 +1,5 @@
-// The backend for systems that give no io_uring: attempts first, epoll for what has to wait, the pool for what may
-// block. Private.
+// The backend for systems that give no io_uring: attempts first, epoll for what has to wait, the
+// pool for what may block. Private.
 #pragma once
 
 #include <array>
@@ -13,8 +13,9 @@
 
 namespace eddy::detail {
 
-/// A descriptor is registered once, edge-triggered, when an operation on it has to wait for the first time; from then on
-/// two flags remember what the events have said and the attempts have used up. Makes no io_uring system call.
+/// A descriptor is registered once, edge-triggered, when an operation on it has to wait for the
+/// first time; from then on two flags remember what the events have said and the attempts have used
+/// up. Makes no io_uring system call.
 class epoll_backend final : public backend {
  public:
   explicit epoll_backend(const backend_parts&);
@@ -33,15 +34,17 @@ class epoll_backend final : public backend {
 
   /// What is known of one descriptor; the index in the table is its number.
   struct entry {
-    operation* waiting[2] = {};      // one reader, one writer; a `ready` for both stands in both
+    operation* waiting[2] = {};  // one reader, one writer; a `ready` for both stands in both
     std::int32_t next_runnable = none;
-    std::uint32_t registered = 0;    // the events asked for; 0: not in the epoll set
-    bool may[2] = {true, true};      // an attempt may succeed
-    bool runnable = false;           // stands in the list of those with an event to use up
-    bool streams = false;            // used by more than `ready`: stays registered
-    bool short_is_empty : 1 = false;  // a short receive leaves nothing behind: no attempt before the next event
-    bool local : 1 = false;           // … if it was no message with descriptors, at which a Unix receive stops short
-    bool connecting : 1 = false;      // the writer is a connect on its way
+    std::uint32_t registered = 0;  // the events asked for; 0: not in the epoll set
+    bool may[2] = {true, true};    // an attempt may succeed
+    bool runnable = false;         // stands in the list of those with an event to use up
+    bool streams = false;          // used by more than `ready`: stays registered
+    bool short_is_empty : 1 =
+        false;  // a short receive leaves nothing behind: no attempt before the next event
+    bool local : 1 =
+        false;  // … if it was no message with descriptors, at which a Unix receive stops short
+    bool connecting : 1 = false;  // the writer is a connect on its way
   };
   static_assert(sizeof(entry) == 32);
 
@@ -83,10 +86,10 @@ class epoll_backend final : public backend {
   pool& workers_;
   int epoll_ = -1;
   int bell_ = -1;
-  bool rung_ = false;       // the doorbell was heard where nobody slept: the next sleep is ended
+  bool rung_ = false;  // the doorbell was heard where nobody slept: the next sleep is ended
   bool has_pwait2_ = true;
-  bool refused_[3] = {};    // lanes of the pool that are full, in this run
-  std::size_t room_ = 0;    // reports left, in this run
+  bool refused_[3] = {};  // lanes of the pool that are full, in this run
+  std::size_t room_ = 0;  // reports left, in this run
   std::int32_t first_runnable_ = none;
   std::int32_t last_runnable_ = none;
   std::vector<entry> entries_;

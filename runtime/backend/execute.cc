@@ -1,8 +1,9 @@
-// Requests as system calls, one line per verb: what the epoll backend attempts, what pool threads run, and what every
-// backend asks synchronously.
+// Requests as system calls, one line per verb: what the epoll backend attempts, what pool threads
+// run, and what every backend asks synchronously.
 //
-// A write to a pipe that nobody reads raises SIGPIPE where the kernel has no RWF_NOSIGNAL (before 6.18): the loop blocks
-// the signal on its thread and pool threads block all of them. Sends never raise it.
+// A write to a pipe that nobody reads raises SIGPIPE where the kernel has no RWF_NOSIGNAL
+// (before 6.18): the loop blocks the signal on its thread and pool threads block all of them. Sends
+// never raise it.
 #include <atomic>
 #include <cerrno>
 
@@ -19,14 +20,20 @@
 namespace eddy::detail {
 namespace {
 
-constexpr int no_signal = 0x100;  // RWF_NOSIGNAL, Linux 6.18; newer than the headers that we build with
+constexpr int no_signal =
+    0x100;  // RWF_NOSIGNAL, Linux 6.18; newer than the headers that we build with
 
 template <class T = void>
 T* at(std::uint64_t address) noexcept {
-  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));  // NOLINT: a request holds addresses as numbers
+  return reinterpret_cast<T*>(
+      static_cast<std::uintptr_t>(address));  // NOLINT: a request holds addresses as numbers
 }
-const char* path(const request& r) noexcept { return at<const char>(r.address); }
-const sockaddr* name(const request& r) noexcept { return at<const sockaddr>(r.address); }
+const char* path(const request& r) noexcept {
+  return at<const char>(r.address);
+}
+const sockaddr* name(const request& r) noexcept {
+  return at<const sockaddr>(r.address);
+}
 
 /// The events of a descriptor now, or, where it may wait, once there are some.
 long poll_for(int descriptor, short events, bool may_wait) noexcept {
@@ -43,7 +50,8 @@ long poll_for(int descriptor, short events, bool may_wait) noexcept {
   return n < 0 ? n : p.revents;
 }
 
-/// One read or write of what is left behind the first `skip` bytes. An offset of current_position is the kernel's -1.
+/// One read or write of what is left behind the first `skip` bytes. An offset of current_position
+/// is the kernel's -1.
 long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
   iovec part{at<char>(r.address) + skip, r.length - skip};
   off_t offset = r.offset == current_position ? -1 : static_cast<off_t>(r.offset + skip);
@@ -51,11 +59,13 @@ long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
                               : ::pwritev2(r.descriptor, &part, 1, offset, flags);
 }
 
-/// A regular file: all of it, up to its end or an error; what came before an error is the result. Without waiting: a
-/// read all of which is cached, else -1 and EAGAIN (a read that came short in the middle is for the pool as a whole).
+/// A regular file: all of it, up to its end or an error; what came before an error is the result.
+/// Without waiting: a read all of which is cached, else -1 and EAGAIN (a read that came short in
+/// the middle is for the pool as a whole).
 long transfer_file(const request& r, bool may_wait) noexcept {
   if (!may_wait && (r.what == verb::write || r.offset == current_position)) {
-    errno = EAGAIN;  // a write may block on memory; at the descriptor's own position nothing can be tried twice
+    errno = EAGAIN;  // a write may block on memory; at the descriptor's own position nothing can be
+                     // tried twice
     return -1;
   }
   std::uint32_t moved = 0;
@@ -73,8 +83,8 @@ long transfer_file(const request& r, bool may_wait) noexcept {
   return moved;
 }
 
-/// A pipe, a terminal, a device; inherited ones (standard input) need not be O_NONBLOCK and are not made so, for they
-/// are shared with other programs.
+/// A pipe, a terminal, a device; inherited ones (standard input) need not be O_NONBLOCK and are not
+/// made so, for they are shared with other programs.
 long transfer_stream(const request& r, bool may_wait) noexcept {
   if (may_wait) return transfer(r, 0, 0);
   static std::atomic<int> write_flags{RWF_NOWAIT | no_signal};
@@ -95,7 +105,8 @@ long transfer_stream(const request& r, bool may_wait) noexcept {
 /// Starts to connect, or says how that goes on: 0, EINPROGRESS, EALREADY, …
 long start_connect(const request& r) noexcept {
   long n = ::connect(r.descriptor, name(r), r.length);
-  if (n < 0 && errno == EINTR) errno = EINPROGRESS;  // it goes on without us, as it does for a descriptor O_NONBLOCK
+  if (n < 0 && errno == EINTR)
+    errno = EINPROGRESS;  // it goes on without us, as it does for a descriptor O_NONBLOCK
   return n;
 }
 
@@ -106,7 +117,8 @@ long close_now(int descriptor) noexcept {
 }
 
 long set_file_flags(const request& r) noexcept {
-  return r.options ? ::fcntl(r.descriptor, F_SETFL, static_cast<int>(r.options)) : ::fcntl(r.descriptor, F_GETFL);
+  return r.options ? ::fcntl(r.descriptor, F_SETFL, static_cast<int>(r.options))
+                   : ::fcntl(r.descriptor, F_GETFL);
 }
 
 /// The one system call of a request: its result, or -1 and errno.
@@ -116,39 +128,70 @@ long once(const request& r, bool may_wait) noexcept {
   const int now = options | MSG_DONTWAIT;
   constexpr int ours = SOCK_CLOEXEC | SOCK_NONBLOCK;
   switch (r.what) {
-    case verb::nothing: return 0;
+    case verb::nothing:
+      return 0;
     case verb::read:
-    case verb::write: return r.seekable ? transfer_file(r, may_wait) : transfer_stream(r, may_wait);
-    case verb::receive: return ::recv(fd, at(r.address), r.length, now);
-    case verb::send: return ::send(fd, at(r.address), r.length, now | MSG_NOSIGNAL);
-    case verb::receive_message: return ::recvmsg(fd, at<msghdr>(r.address), now);
-    case verb::send_message: return ::sendmsg(fd, at<msghdr>(r.address), now | MSG_NOSIGNAL);
-    case verb::accept: return ::accept4(fd, nullptr, nullptr, options);
-    case verb::connect: return start_connect(r);
-    case verb::ready: return poll_for(fd, static_cast<short>(options), false);
-    case verb::open: return ::openat(AT_FDCWD, path(r), options | O_CLOEXEC, r.length);
-    case verb::close: return close_now(fd);
+    case verb::write:
+      return r.seekable ? transfer_file(r, may_wait) : transfer_stream(r, may_wait);
+    case verb::receive:
+      return ::recv(fd, at(r.address), r.length, now);
+    case verb::send:
+      return ::send(fd, at(r.address), r.length, now | MSG_NOSIGNAL);
+    case verb::receive_message:
+      return ::recvmsg(fd, at<msghdr>(r.address), now);
+    case verb::send_message:
+      return ::sendmsg(fd, at<msghdr>(r.address), now | MSG_NOSIGNAL);
+    case verb::accept:
+      return ::accept4(fd, nullptr, nullptr, options);
+    case verb::connect:
+      return start_connect(r);
+    case verb::ready:
+      return poll_for(fd, static_cast<short>(options), false);
+    case verb::open:
+      return ::openat(AT_FDCWD, path(r), options | O_CLOEXEC, r.length);
+    case verb::close:
+      return close_now(fd);
     case verb::status:
-      return r.address ? ::statx(AT_FDCWD, path(r), options, STATX_BASIC_STATS | STATX_BTIME, at<struct statx>(r.offset))
+      return r.address ? ::statx(AT_FDCWD, path(r), options, STATX_BASIC_STATS | STATX_BTIME,
+                                 at<struct statx>(r.offset))
                        : ::statx(fd, "", options | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
                                  at<struct statx>(r.offset));
-    case verb::sync: return r.options == 1 ? ::fdatasync(fd) : ::fsync(fd);
-    case verb::truncate: return ::ftruncate(fd, static_cast<off_t>(r.offset));
-    case verb::rename: return ::renameat(AT_FDCWD, path(r), AT_FDCWD, at<const char>(r.offset));
-    case verb::remove: return ::unlinkat(AT_FDCWD, path(r), options);
-    case verb::make_directory: return ::mkdirat(AT_FDCWD, path(r), r.length);
-    case verb::call: break;  // has no errno: execute() calls it
-    case verb::socket: return ::socket(fd, options | ours, static_cast<int>(r.length));
-    case verb::bind: return ::bind(fd, name(r), r.length);
-    case verb::listen: return ::listen(fd, static_cast<int>(r.length));
-    case verb::local_name: return ::getsockname(fd, at<sockaddr>(r.address), at<socklen_t>(r.offset));
-    case verb::peer_name: return ::getpeername(fd, at<sockaddr>(r.address), at<socklen_t>(r.offset));
-    case verb::set_option: return ::setsockopt(fd, options, r.second, at(r.address), r.length);
-    case verb::get_option: return ::getsockopt(fd, options, r.second, at(r.address), at<socklen_t>(r.offset));
-    case verb::shutdown: return ::shutdown(fd, options);
-    case verb::pair: return ::socketpair(fd, options | ours, 0, at<int>(r.address));
-    case verb::pipe: return ::pipe2(at<int>(r.address), options | O_CLOEXEC | O_NONBLOCK);
-    case verb::file_flags: return set_file_flags(r);
+    case verb::sync:
+      return r.options == 1 ? ::fdatasync(fd) : ::fsync(fd);
+    case verb::truncate:
+      return ::ftruncate(fd, static_cast<off_t>(r.offset));
+    case verb::rename:
+      return ::renameat(AT_FDCWD, path(r), AT_FDCWD, at<const char>(r.offset));
+    case verb::remove:
+      return ::unlinkat(AT_FDCWD, path(r), options);
+    case verb::make_directory:
+      return ::mkdirat(AT_FDCWD, path(r), r.length);
+    case verb::call:
+      break;  // has no errno: execute() calls it
+    case verb::socket:
+      return ::socket(fd, options | ours, static_cast<int>(r.length));
+    case verb::bind:
+      return ::bind(fd, name(r), r.length);
+    case verb::listen:
+      return ::listen(fd, static_cast<int>(r.length));
+    case verb::local_name:
+      return ::getsockname(fd, at<sockaddr>(r.address), at<socklen_t>(r.offset));
+    case verb::peer_name:
+      return ::getpeername(fd, at<sockaddr>(r.address), at<socklen_t>(r.offset));
+    case verb::set_option:
+      return ::setsockopt(fd, options, r.second, at(r.address), r.length);
+    case verb::get_option:
+      return ::getsockopt(fd, options, r.second, at(r.address), at<socklen_t>(r.offset));
+    case verb::shutdown:
+      return ::shutdown(fd, options);
+    case verb::pair:
+      return ::socketpair(fd, options | ours, 0, at<int>(r.address));
+    case verb::pipe:
+      return ::pipe2(at<int>(r.address), options | O_CLOEXEC | O_NONBLOCK);
+    case verb::forget:
+      return 0;
+    case verb::file_flags:
+      return set_file_flags(r);
   }
   errno = ENOSYS;
   return -1;
@@ -157,16 +200,22 @@ long once(const request& r, bool may_wait) noexcept {
 /// What a stream's request waits for where it cannot be answered now; 0: it is no such request.
 short waits_for(const request& r) noexcept {
   switch (r.what) {
-    case verb::read: return r.seekable ? 0 : POLLIN;
-    case verb::write: return r.seekable ? 0 : POLLOUT;
+    case verb::read:
+      return r.seekable ? 0 : POLLIN;
+    case verb::write:
+      return r.seekable ? 0 : POLLOUT;
     case verb::receive:
     case verb::receive_message:
-    case verb::accept: return POLLIN;
+    case verb::accept:
+      return POLLIN;
     case verb::send:
     case verb::send_message:
-    case verb::connect: return POLLOUT;
-    case verb::ready: return static_cast<short>(r.options);
-    default: return 0;
+    case verb::connect:
+      return POLLOUT;
+    case verb::ready:
+      return static_cast<short>(r.options);
+    default:
+      return 0;
   }
 }
 
@@ -181,11 +230,13 @@ int execute(const request& r, bool may_wait) noexcept {
     int error = errno;
     if (error == EINTR) continue;
     if (connecting && error == EISCONN) return 0;
-    bool later = error == EAGAIN || (r.what == verb::connect && (error == EINPROGRESS || (connecting && error == EALREADY)));
+    bool later = error == EAGAIN || (r.what == verb::connect &&
+                                     (error == EINPROGRESS || (connecting && error == EALREADY)));
     short events = may_wait && later ? waits_for(r) : 0;
     if (!events) return -error;
-    // On a pool thread: descriptors are O_NONBLOCK, so that the waiting is done here. A Unix connect to a full backlog
-    // gives EAGAIN and no event ever; poll() then returns at once, and a pause stands in for the event.
+    // On a pool thread: descriptors are O_NONBLOCK, so that the waiting is done here. A Unix
+    // connect to a full backlog gives EAGAIN and no event ever; poll() then returns at once, and a
+    // pause stands in for the event.
     if (r.what == verb::connect && error == EAGAIN) {
       ::poll(nullptr, 0, 1);
     } else {

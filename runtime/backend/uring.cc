@@ -1,22 +1,24 @@
-// The io_uring backend: one ring for each loop, one io_uring_enter a tick, which submits, waits and carries the timeout.
-// The only file of the library that knows liburing.
+// The io_uring backend: one ring for each loop, one io_uring_enter a tick, which submits, waits and
+// carries the timeout. The only file of the library that knows liburing.
 //
 // What holds everywhere here:
-// - A submission entry, once written, is in flight, whatever the enter that should carry it answers. What the kernel has
-//   not consumed stays in the ring and goes with the next enter. How much that is, is always read from the ring's head.
-// - With DEFER_TASKRUN the kernel posts completions inside our own enters only. So an overflow is prevented by bounding
-//   what is handed over between two reaps (crowded()), not by bounding how many operations wait in the kernel: ten
-//   thousand idle connections are ten thousand operations inside. Where it overflows nevertheless, the kernel keeps
-//   the rest (FEAT_NODROP), raises a flag, and the next enter brings it.
+// - A submission entry, once written, is in flight, whatever the enter that should carry it
+// answers. What the kernel has
+//   not consumed stays in the ring and goes with the next enter. How much that is, is always read
+//   from the ring's head.
+// - With DEFER_TASKRUN the kernel posts completions inside our own enters only. So an overflow is
+// prevented by bounding
+//   what is handed over between two reaps (crowded()), not by bounding how many operations wait in
+//   the kernel: ten thousand idle connections are ten thousand operations inside. Where it
+//   overflows nevertheless, the kernel keeps the rest (FEAT_NODROP), raises a flag, and the next
+//   enter brings it.
 #include "runtime/backend/uring.h"
 
-#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@
 #include <eddy/runtime/detail/abort.h>
 
 #include "runtime/backend/uring_abi.h"
+#include "runtime/backend/uring_request.h"
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
 
@@ -46,123 +49,63 @@ int uring_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned fl
 
 namespace {
 
-// Attempts pay where little begins in a tick: then there is no batch whose one enter they could share.
+// Attempts pay where little begins in a tick: then there is no batch whose one enter they could
+// share.
 constexpr unsigned few_operations = 4;
 constexpr std::uint32_t attempt_bytes = 64 * 1024;  // a longer copy would hold up the loop
 
-// One enter runs 20 to 40 items of task work. So many enters in one run() at most; the next run() goes on.
+// One enter runs 20 to 40 items of task work. So many enters in one run() at most; the next run()
+// goes on.
 constexpr unsigned most_enters = 8;
 
 constexpr unsigned least_entries = 8;
 constexpr std::uint32_t none = 0xffffffff;
+constexpr std::uint32_t most_bytes = 0x7ffff000;  // of one read or write, as for the system calls
+
+// So often does a poll that said "ready" lead to -EAGAIN before that is answered by pauses.
+constexpr std::uint32_t patience = 16;
 
 // user_data is slot | generation << 32. These values are no slots.
 constexpr std::uint64_t doorbell_data = 0xffffffff;
 constexpr std::uint64_t cancel_data = 0xfffffffe;
 
-constexpr std::size_t verbs = static_cast<std::size_t>(verb::file_flags) + 1;
-constexpr std::size_t index(verb v) noexcept { return static_cast<std::size_t>(v); }
-constexpr std::uint8_t no_opcode = 255;
-
-constexpr std::uint8_t opcode_of(verb v) noexcept {
-  switch (v) {
-    case verb::nothing: return IORING_OP_NOP;
-    case verb::read: return IORING_OP_READ;
-    case verb::write: return IORING_OP_WRITE;
-    case verb::receive: return IORING_OP_RECV;
-    case verb::send: return IORING_OP_SEND;
-    case verb::receive_message: return IORING_OP_RECVMSG;
-    case verb::send_message: return IORING_OP_SENDMSG;
-    case verb::accept: return IORING_OP_ACCEPT;
-    case verb::connect: return IORING_OP_CONNECT;
-    case verb::ready: return IORING_OP_POLL_ADD;
-    case verb::open: return IORING_OP_OPENAT;
-    case verb::close: return IORING_OP_CLOSE;
-    case verb::status: return IORING_OP_STATX;
-    case verb::sync: return IORING_OP_FSYNC;
-    case verb::truncate: return uring_abi::op_ftruncate;
-    case verb::rename: return IORING_OP_RENAMEAT;
-    case verb::remove: return IORING_OP_UNLINKAT;
-    case verb::make_directory: return IORING_OP_MKDIRAT;
-    default: return no_opcode;
-  }
+constexpr std::size_t index(verb v) noexcept {
+  return static_cast<std::size_t>(v);
 }
-
 bool is_output(verb v) noexcept {
   return v == verb::write || v == verb::send || v == verb::send_message;
 }
 
-template <class T = void>
-T* pointer(std::uint64_t address) noexcept {
-  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
-}
-
-/// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring, and a Unix socket's
-/// connect to a listener whose backlog is full, in all.
+/// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring,
+/// and a Unix socket's connect to a listener whose backlog is full, in all.
 bool waits_when_asked_again(const request& r) noexcept {
-  if (r.what == verb::connect) return pointer<sockaddr>(r.address)->sa_family == AF_UNIX;
+  if (r.what == verb::connect)
+    return uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
   return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
 }
 
-// No event tells of room in a backlog, so a connect to a full one is tried again after these.
-constexpr __kernel_timespec pauses[] = {{0, 1'000'000},  {0, 2'000'000},  {0, 4'000'000}, {0, 8'000'000},
-                                        {0, 16'000'000}, {0, 32'000'000}, {0, 64'000'000}};
+// No event tells of room in a backlog, so a connect to a full one is tried again after these; and
+// so is what a poll calls ready again and again while it is not.
+constexpr __kernel_timespec pauses[] = {{0, 1'000'000}, {0, 2'000'000},  {0, 4'000'000},
+                                        {0, 8'000'000}, {0, 16'000'000}, {0, 32'000'000},
+                                        {0, 64'000'000}};
 
 bool worth_an_attempt(const request& r) noexcept {
   return r.what == verb::send || r.what == verb::send_message ||
          (r.what == verb::read && r.seekable && r.length <= attempt_bytes);
 }
 
+std::uint32_t length_of(const request& r) noexcept {
+  return std::min(r.length, most_bytes);
+}
+
 /// What is left of a read or write of which `done` bytes are done.
 request rest_of(const request& r, std::uint32_t done) noexcept {
   request rest = r;
   rest.address += done;
-  rest.length -= done;
+  rest.length = length_of(r) - done;
   if (rest.offset != current_position) rest.offset += done;
   return rest;
-}
-
-void fill(io_uring_sqe* q, const request& r) noexcept {
-  const int flags = static_cast<int>(r.options);
-  const char* path = pointer<const char>(r.address);
-  switch (r.what) {
-    case verb::read: io_uring_prep_read(q, r.descriptor, pointer(r.address), r.length, r.offset); break;
-    case verb::write: io_uring_prep_write(q, r.descriptor, pointer(r.address), r.length, r.offset); break;
-    case verb::receive: io_uring_prep_recv(q, r.descriptor, pointer(r.address), r.length, flags); break;
-    case verb::send:
-      io_uring_prep_send(q, r.descriptor, pointer(r.address), r.length, flags | MSG_NOSIGNAL);
-      break;
-    case verb::receive_message:
-      io_uring_prep_recvmsg(q, r.descriptor, pointer<msghdr>(r.address), r.options);
-      break;
-    case verb::send_message:
-      io_uring_prep_sendmsg(q, r.descriptor, pointer<msghdr>(r.address), r.options | MSG_NOSIGNAL);
-      break;
-    case verb::accept: io_uring_prep_accept(q, r.descriptor, nullptr, nullptr, flags); break;
-    case verb::connect:
-      io_uring_prep_connect(q, r.descriptor, pointer<sockaddr>(r.address), r.length);
-      break;
-    case verb::ready: io_uring_prep_poll_add(q, r.descriptor, r.options); break;
-    case verb::open: io_uring_prep_openat(q, AT_FDCWD, path, flags | O_CLOEXEC, r.length); break;
-    case verb::close: io_uring_prep_close(q, r.descriptor); break;
-    case verb::status:
-      io_uring_prep_statx(q, path ? AT_FDCWD : r.descriptor, path ? path : "",
-                          path ? flags : flags | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
-                          pointer<struct statx>(r.offset));
-      break;
-    case verb::sync:
-      io_uring_prep_fsync(q, r.descriptor, r.options & 1 ? IORING_FSYNC_DATASYNC : 0);
-      break;
-    case verb::truncate:
-      io_uring_prep_rw(uring_abi::op_ftruncate, q, r.descriptor, nullptr, 0, r.offset);
-      break;
-    case verb::rename:
-      io_uring_prep_renameat(q, AT_FDCWD, path, AT_FDCWD, pointer<const char>(r.offset), 0);
-      break;
-    case verb::remove: io_uring_prep_unlinkat(q, AT_FDCWD, path, flags); break;
-    case verb::make_directory: io_uring_prep_mkdirat(q, AT_FDCWD, path, r.length); break;
-    default: io_uring_prep_nop(q); break;
-  }
 }
 
 class uring final : public backend {
@@ -182,10 +125,10 @@ class uring final : public backend {
   struct slot {
     operation* whose = nullptr;  // null: free
     std::uint32_t generation = 0;
-    std::uint32_t done = 0;      // bytes of a file's read or write that takes several entries; tries of a connect
-    std::uint32_t next = none;   // in the list of the free ones, or of those to be issued again
-    bool waiting = false;        // the entry in the kernel only waits until there is sense in the next
-    bool cancelled = false;      // a cancel of it has been written into the ring
+    std::uint32_t done =
+        0;  // bytes, of a file's read or write that takes several entries; else: waits so far
+    std::uint32_t next = none;  // in the list of the free ones, or of those to be issued again
+    bool waiting = false;  // the entry in the kernel only waits until there is sense in the next
   };
   static_assert(sizeof(slot) == 24);
 
@@ -245,7 +188,9 @@ class uring final : public backend {
   std::uint32_t again_first_ = none;
   std::uint32_t again_last_ = none;
   bool doorbell_armed_ = false;
-  unsigned refusals_ = 0;  // enters in a row which the kernel had no room for
+  bool rung_ = false;         // by a wake() that came while nobody slept: it ends the next sleep
+  bool slept_ = false;        // in this run()
+  unsigned refusals_ = 0;     // enters in a row which the kernel had no room for
   std::size_t reported_ = 0;  // in this run()
 };
 
@@ -291,8 +236,8 @@ void uring::make_ring(unsigned entries, const uring_limits& limits) {
       throw std::system_error(-answer, std::system_category(), "io_uring_setup");
     }
   }
-  // Timeouts in the enter (5.11), nothing lost in an overflow (5.5), and polls that stay armed: those have no bit of
-  // their own and came with RSRC_TAGS (5.13).
+  // Timeouts in the enter (5.11), nothing lost in an overflow (5.5), and polls that stay armed:
+  // those have no bit of their own and came with RSRC_TAGS (5.13).
   constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RSRC_TAGS;
   if ((ring_.features & needed) != needed) {
     io_uring_queue_exit(&ring_);
@@ -308,7 +253,8 @@ void uring::make_ring(unsigned entries, const uring_limits& limits) {
   io_uring_ring_dontfork(&ring_);  // a child's stray write must not reach the parent's ring
   if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
   const unsigned cores = std::max(std::thread::hardware_concurrency(), 2u);
-  unsigned workers[2] = {2 * cores, 64};  // for files; for what can wait for ever. Default: as many as there is memory
+  // For files, and for what can wait for ever; without this, as many as there is memory for.
+  unsigned workers[2] = {2 * cores, 64};
   io_uring_register_iowq_max_workers(&ring_, workers);
   if (ring_.features & uring_abi::feature_no_iowait) sleep_flags_ |= uring_abi::enter_no_iowait;
   absolute_ = understands(uring_abi::enter_abs_timer);
@@ -318,8 +264,8 @@ void uring::learn_opcodes() {
   io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
   if (!probe) throw std::system_error(ENOMEM, std::system_category(), "IORING_REGISTER_PROBE");
   for (std::size_t v = 0; v < verbs; ++v) {
-    const std::uint8_t code = opcode_of(static_cast<verb>(v));
-    in_ring_[v] = code != no_opcode && io_uring_opcode_supported(probe, code);
+    const std::uint8_t code = uring_opcode(static_cast<verb>(v));
+    in_ring_[v] = code != uring_no_opcode && io_uring_opcode_supported(probe, code);
   }
   io_uring_free_probe(probe);
 }
@@ -338,7 +284,7 @@ uring::~uring() {
   if (::getpid() == process_) {
     io_uring_queue_exit(&ring_);
   } else {
-    ::close(ring_.ring_fd);  // after a fork: the ring's memory is the parent's, and is not mapped here
+    ::close(ring_.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
 }
@@ -347,6 +293,7 @@ uring::~uring() {
 
 void uring::run(turn& t) {
   reported_ = 0;
+  slept_ = false;
   issue_again(t);
   cancel(t);
   take_over(t);
@@ -380,7 +327,6 @@ void uring::cancel(turn& t) noexcept {
       io_uring_sqe* q = crowded() ? nullptr : entry();
       if (!q) return;
       o->unlink();
-      slots_[static_cast<std::uint32_t>(o->handle)].cancelled = true;
       io_uring_prep_cancel64(q, o->handle, 0);
       q->user_data = cancel_data;
     }
@@ -391,18 +337,19 @@ void uring::take_over(turn& t) noexcept {
   bool few = true;
   {
     unsigned n = 0;
-    for (operation* o = t.start.front(); o && few; o = t.start.after(*o)) few = ++n <= few_operations;
+    for (operation* o = t.start.front(); o && few; o = t.start.after(*o))
+      few = ++n <= few_operations;
   }
   unsigned full_lanes = 0;
   bool full = false;
   for (operation *o = t.start.front(), *following; o; o = following) {
     following = t.start.after(*o);
     const request& r = o->ask;
+    if (r.what > verb::call) {
+      if (reported_ < t.limit) report(t, *o, execute(r, false));
+      continue;
+    }
     if (!in_ring_[index(r.what)]) {
-      if (r.what > verb::call) {
-        if (reported_ < t.limit) report(t, *o, execute(r, false));
-        continue;
-      }
       const unsigned lane = 1u << static_cast<unsigned>(r.lane);
       if (full_lanes & lane) continue;  // behind one that was refused: their order stays
       if (!to_pool(*o)) full_lanes |= lane;
@@ -429,7 +376,7 @@ void uring::take_over(turn& t) noexcept {
     free_ = s.next;
     s.whose = o;
     s.done = done;
-    s.waiting = s.cancelled = false;
+    s.waiting = false;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
@@ -457,12 +404,14 @@ void uring::reap(turn& t) noexcept {
   for (; head != tail; ++head) {
     const io_uring_cqe& c = ring_.cq.cqes[head & ring_.cq.ring_mask];
     if (c.user_data == doorbell_data) {
+      rung_ = !slept_;
       if (!(c.flags & IORING_CQE_F_MORE)) doorbell_armed_ = false;
       continue;
     }
     if (c.user_data == cancel_data) continue;
     const auto i = static_cast<std::uint32_t>(c.user_data);
-    if (i >= slots_.size() || !slots_[i].whose || slots_[i].generation != c.user_data >> 32) continue;
+    if (i >= slots_.size() || !slots_[i].whose || slots_[i].generation != c.user_data >> 32)
+      continue;
     if (reported_ >= t.limit) break;
     arrived(t, i, c.res);
   }
@@ -489,8 +438,8 @@ bool uring::free_slot() noexcept {
   return true;
 }
 
-/// A submission entry to be written at once; where there is none, what is there is submitted first. Null: the kernel
-/// does not take it.
+/// A submission entry to be written at once; where there is none, what is there is submitted first.
+/// Null: the kernel does not take it.
 io_uring_sqe* uring::entry() noexcept {
   io_uring_sqe* q = io_uring_get_sqe(&ring_);
   if (q || refusals_) return q;
@@ -501,15 +450,16 @@ io_uring_sqe* uring::entry() noexcept {
 void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   slot& s = slots_[i];
   const request& r = s.whose->ask;
-  if (s.waiting && r.what == verb::connect) {
-    auto* pause = const_cast<__kernel_timespec*>(&pauses[std::min<std::size_t>(s.done++, std::size(pauses) - 1)]);
-    io_uring_prep_timeout(q, pause, 0, 0);
+  const std::uint32_t free_tries = r.what == verb::connect ? 0 : patience;
+  if (s.waiting && s.done++ >= free_tries) {
+    const std::size_t n = std::min<std::size_t>(s.done - free_tries, std::size(pauses)) - 1;
+    io_uring_prep_timeout(q, const_cast<__kernel_timespec*>(&pauses[n]), 0, 0);
   } else if (s.waiting) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
   } else if (s.done && r.seekable) {
-    fill(q, rest_of(r, s.done));
+    uring_prepare(*q, rest_of(r, s.done));
   } else {
-    fill(q, r);
+    uring_prepare(*q, r);
   }
   q->user_data = s.whose->handle;
 }
@@ -531,8 +481,8 @@ bool uring::to_pool(operation& o) noexcept {
   return false;
 }
 
-/// -EAGAIN: the ring has to go on behind the first `done` bytes. A file's read by execute() is all of it, up to the end
-/// of the file, or -EAGAIN where not all is cached.
+/// -EAGAIN: the ring has to go on behind the first `done` bytes. A file's read by execute() is all
+/// of it, up to the end of the file, or -EAGAIN where not all is cached.
 int uring::attempt(const request& r, std::uint32_t& done) noexcept {
   ++counts_.attempts;
   if (r.what != verb::read) return execute(r, false);
@@ -541,7 +491,7 @@ int uring::attempt(const request& r, std::uint32_t& done) noexcept {
   const int n = execute(rest, false);
   if (n < 0) return n == -EAGAIN || !done ? n : static_cast<int>(done);
   done += static_cast<std::uint32_t>(n);
-  const bool ended = done == r.length || static_cast<std::uint32_t>(n) < rest.length;
+  const bool ended = done == length_of(r) || static_cast<std::uint32_t>(n) < rest.length;
   return ended ? static_cast<int>(done) : -EAGAIN;
 }
 
@@ -549,11 +499,17 @@ int uring::attempt(const request& r, std::uint32_t& done) noexcept {
 
 bool uring::may_sleep(turn& t) noexcept {
   if (t.until == time_point::min() || !t.done.empty() || !t.limit || to_reap()) return false;
-  // With entries that found no room the next run() goes on at once, unless the kernel is the one who has none.
+  if (rung_) {
+    rung_ = false;
+    return false;
+  }
+  // With entries that found no room the next run() goes on at once, unless the kernel is the one
+  // who has none.
   return refusals_ || (again_first_ == none && t.cancel.empty());
 }
 
-/// The doorbell is never read: a poll that stays armed tells of each new write. It needs no end, and counts nowhere.
+/// The doorbell is never read: a poll that stays armed tells of each new write. It needs no end,
+/// and counts nowhere.
 bool uring::arm_doorbell() noexcept {
   if (doorbell_armed_) return true;
   io_uring_sqe* q = entry();
@@ -565,16 +521,26 @@ bool uring::arm_doorbell() noexcept {
 }
 
 void uring::sleep(turn& t) noexcept {
+  slept_ = true;
   const bool asleep = inbox_.fall_asleep();
   const bool armed = asleep && arm_doorbell();
+  bool taken = true;
   if (armed || to_submit() || flagged()) {
-    const bool taken = accepted(enter(to_submit(), armed ? 1 : 0, t.until));
-    if (!taken && asleep && !to_reap()) {
-      // The kernel has no room for what is in the ring. Its own completions may make some: wait for them, but not
-      // long, for what was not taken (the doorbell's poll among it, perhaps) cannot wake anybody.
-      const auto pause = std::chrono::milliseconds(1u << std::min(refusals_ - 1, 6u));
-      enter(0, 1, std::min(t.until, later(now(), pause)));
-    }
+    int answer;
+    do {
+      answer = enter(to_submit(), armed ? 1 : 0, t.until);
+      taken = accepted(answer);
+      // A signal ends the wait but not the sleep: a handler that means us rings. It shows as -EINTR
+      // only where nothing was submitted.
+    } while (taken && armed && answer != -ETIME && !to_reap() &&
+             (t.until == time_point::max() || now() < t.until));
+  }
+  if (!taken && asleep && !to_reap()) {
+    // The kernel has no room for what is in the ring. Its own completions may make some: wait for
+    // them, but not long, for what was not taken (the doorbell's poll among it, perhaps) cannot
+    // wake anybody.
+    const auto pause = std::chrono::milliseconds(1u << std::min(refusals_ - 1, 6u));
+    enter(0, 1, std::min(t.until, later(now(), pause)));
   }
   if (asleep) inbox_.wake_up();
 }
@@ -615,7 +581,8 @@ int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
   return call(static_cast<unsigned>(ring_.enter_ring_fd), submit, wait, flags, argument, size);
 }
 
-/// What each answer of an enter means. False: the kernel has no room now; what it did not take is still in the ring.
+/// What each answer of an enter means. False: the kernel has no room now; what it did not take is
+/// still in the ring.
 bool uring::accepted(int answer) noexcept {
   switch (answer < 0 ? -answer : 0) {
     case 0:      // taken, perhaps only a part: the rest goes with the next enter
@@ -628,8 +595,10 @@ bool uring::accepted(int answer) noexcept {
     case EBUSY:  // completions have to be reaped first
       ++refusals_;
       return false;
-    case EBADR: misuse("io_uring_enter: the kernel has lost a completion for want of memory");
-    default:  // EEXIST or EINVAL on another thread, whose registered descriptors are others; EBADF: the ring was closed
+    case EBADR:
+      misuse("io_uring_enter: the kernel has lost a completion for want of memory");
+    default:  // EEXIST or EINVAL on another thread, whose registered descriptors are others; EBADF:
+              // the ring was closed
       if (::gettid() != thread_) misuse("io_uring_enter: the ring belongs to another thread");
       misuse("io_uring_enter", std::strerror(-answer));
   }
@@ -641,15 +610,9 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   slot& s = slots_[i];
   operation& o = *s.whose;
   const request& r = o.ask;
-  const bool asked = s.cancelled || o.cancel_asked || o.is_linked();
-  if (s.waiting) {
-    s.waiting = false;
-    if (asked) return leave(t, i, -ECANCELED);
-    return put_back(i);  // an error of the poll too: the operation itself says which
-  }
-  if (result == -EAGAIN && waits_when_asked_again(r)) {
-    if (asked) return leave(t, i, -ECANCELED);
-    s.waiting = true;
+  if (s.waiting || (result == -EAGAIN && waits_when_asked_again(r))) {
+    s.waiting = !s.waiting;  // whatever the wait ended with: the operation itself says what is
+                             // wrong, if anything is
     return put_back(i);
   }
   if (r.seekable && (r.what == verb::read || r.what == verb::write)) {
@@ -657,7 +620,7 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
     if (result > 0) {
       s.done += static_cast<std::uint32_t>(result);
       result = static_cast<int>(s.done);
-      if (s.done < r.length) {
+      if (s.done < length_of(r)) {
         result = r.what == verb::read ? attempt(r, s.done) : -EAGAIN;
         if (result == -EAGAIN) return put_back(i);
       }
@@ -665,7 +628,8 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
       result = static_cast<int>(s.done);
     }
   }
-  if (asked && (result == -EINTR || (result <= -uring_abi::restart_first && result >= -uring_abi::restart_last))) {
+  if (o.cancel_asked && (result == -EINTR || (result <= -uring_abi::restart_first &&
+                                              result >= -uring_abi::restart_last))) {
     result = -ECANCELED;
   }
   leave(t, i, result);
@@ -707,9 +671,10 @@ time_point uring::now() noexcept {
   return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-/// The ring's descriptor is readable when a completion is there, or task work that would make one (the kernel counts it
-/// in with DEFER_TASKRUN too); run() with until == time_point::min() then takes it. The doorbell's poll has to be in the
-/// kernel before a host sleeps on it, so that wake() shows.
+/// The ring's descriptor is readable when a completion is there, or task work that would make one
+/// (the kernel counts it in with DEFER_TASKRUN too); run() with until == time_point::min() then
+/// takes it. The doorbell's poll has to be in the kernel before a host sleeps on it, so that wake()
+/// shows.
 int uring::native_handle() noexcept {
   if (arm_doorbell() && to_submit()) accepted(enter(to_submit(), 0, time_point::min()));
   return ring_.ring_fd;
@@ -717,7 +682,8 @@ int uring::native_handle() noexcept {
 
 }  // namespace
 
-std::unique_ptr<backend> make_uring_backend(const backend_parts& parts, const uring_limits& limits) {
+std::unique_ptr<backend> make_uring_backend(const backend_parts& parts,
+                                            const uring_limits& limits) {
   return std::make_unique<uring>(parts, limits);
 }
 

@@ -84,7 +84,7 @@ class loop {
   /// To the microtask queue: runs in this phase, after what is there already.
   void make_ready(work& w) noexcept { microtasks_.push(w); }
   /// To the next tick's pending phase.
-  void postpone(linked_work& w) noexcept { postponed_.push(w); }
+  void postpone(work& w) noexcept { postponed_.push(w); }
   /// To the check phase.
   void make_immediate(linked_work& w) noexcept { immediates_.push(w); }
   /// A descriptor whose last operation has left the kernel: its item runs in the close phase.
@@ -125,6 +125,16 @@ class loop {
   void closing_started() noexcept { ++closing_count_; }
   void closing_ended() noexcept { --closing_count_; }
 
+  /// Something that ends by a message of another thread is pending like an operation.
+  void foreign_started(bool in_background) noexcept {
+    ++operations_;
+    background_operations_ += in_background;
+  }
+  void foreign_ended(bool in_background) noexcept {
+    --operations_;
+    background_operations_ -= in_background;
+  }
+
   // ---- stopping and failing ----
 
   /// What a root task or callback threw and nobody joined: the first is rethrown at the end; everything else stops.
@@ -147,6 +157,8 @@ class loop {
   void run_callback_timer(callback_timer& t) noexcept;
   void drop_hook(hook_node* node) noexcept;
   void nudge() noexcept;
+  /// From any thread: `w` runs in a poll phase of this loop, as a post. Its type has a `drop`.
+  void send(work& w) noexcept;
   void use_backend(std::unique_ptr<backend> (*)(const backend_parts&)) noexcept;
 
   /// Aborts unless the caller is on this loop's thread (and in the process that made it).
@@ -175,10 +187,12 @@ class loop {
   void run_pending() noexcept;
   void run_hooks(int which) noexcept;
   void poll(bool may_sleep);
+  bool must_poll() const noexcept;
   void run_check() noexcept;
   void run_closing() noexcept;
 
-  void run_list(work_list<>& list) noexcept;
+  template <class List>
+  void run_list(List& list) noexcept;
   void count(const operation& o, int change) noexcept;
   time_point sleep_limit(bool may_sleep) noexcept;
   void sort_mail() noexcept;
@@ -201,7 +215,7 @@ class loop {
   unsigned budget_;
   timer_wheel timers_;
   work_list<> due_;  // taken off the wheel in this tick's timers phase
-  work_list<> postponed_;
+  work_queue postponed_;
   work_list<> immediates_;
   work_list<> closing_;
   std::size_t operations_ = 0;  // begun and not yet reported, `call` apart

@@ -13,6 +13,8 @@ struct work_type {
   void (*run)(work*) noexcept;  ///< runs it: resumes who waits. The item may be gone when it returns.
   /// Does it belong to a background task (one that does not hold the loop)? Null: no.
   bool (*background)(const work*) noexcept;
+  /// Items sent from other threads that are no operations: the item will never run, its runtime ends. Null: not such one.
+  void (*drop)(work*) noexcept = nullptr;
 };
 
 struct work {
@@ -62,7 +64,7 @@ struct linked_work : work {
   bool is_linked() const noexcept { return previous; }
   void unlink() noexcept {
     previous->next = next;
-    static_cast<linked_work*>(next)->previous = previous;
+    static_cast<linked_work*>(next)->previous = previous;  // NOLINT(clang-analyzer-core.NullDereference): it is linked
     previous = nullptr;
   }
   linked_work* previous = nullptr;  ///< null: stands in no list

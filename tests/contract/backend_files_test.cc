@@ -10,7 +10,8 @@ INSTANTIATE_TEST_SUITE_P(Contract, every_backend, all_backends(), backend_name);
 INSTANTIATE_TEST_SUITE_P(Contract, real_backend, real_backends(), backend_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 
-// ---- Files -------------------------------------------------------------------------------------------------------------
+// ---- Files
+// -------------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, AFileIsOpenedWrittenReadAndClosed) {
   const std::string name = b().path("file");
@@ -21,7 +22,8 @@ TEST_P(every_backend, AFileIsOpenedWrittenReadAndClosed) {
   char text[32] = {};
   EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, text, 5), 6)), 5);
   EXPECT_STREQ(text, "world");
-  EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, text, sizeof text), 0)), 11);  // short: the end
+  EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, text, sizeof text), 0)),
+            11);  // short: the end
   EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, text, sizeof text), 11)), 0);
   request r = ask_for(verb::truncate, file);
   r.offset = 4;
@@ -31,7 +33,7 @@ TEST_P(every_backend, AFileIsOpenedWrittenReadAndClosed) {
   r = ask_for(verb::sync, file);
   r.options = 1;
   EXPECT_EQ(b().finish(r), 0);
-  struct statx s {};
+  struct statx s{};
   r = ask_for(verb::status, file);
   r.offset = number(&s);
   EXPECT_EQ(b().finish(r), 0);
@@ -62,7 +64,8 @@ TEST_P(every_backend, AppendedIsWhateverTheOffset) {
   int file = b().finish(b().open_file(name, O_RDWR | O_CREAT | O_APPEND));
   ASSERT_GE(file, 0);
   char text[8] = {};
-  for (const char* part : {"abc", "def"}) EXPECT_EQ(b().finish(at_offset(ask_for(verb::write, file, part, 3), 0)), 3);
+  for (const char* part : {"abc", "def"})
+    EXPECT_EQ(b().finish(at_offset(ask_for(verb::write, file, part, 3), 0)), 3);
   EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, text, 8), 0)), 6);
   EXPECT_STREQ(text, "abcdef");
   EXPECT_EQ(b().finish(ask_for(verb::close, file)), 0);
@@ -80,7 +83,7 @@ TEST_P(every_backend, NamesAreMadeMovedAndRemoved) {
   r.offset = number(to.c_str());
   EXPECT_EQ(b().finish(r), 0);
   EXPECT_EQ(b().finish(r), -ENOENT);
-  struct statx s {};
+  struct statx s{};
   r = ask_for(verb::status, -1, to.c_str());
   r.offset = number(&s);
   EXPECT_EQ(b().finish(r), 0);
@@ -93,6 +96,23 @@ TEST_P(every_backend, NamesAreMadeMovedAndRemoved) {
   EXPECT_EQ(b().finish(b().remove_path(folder, AT_REMOVEDIR)), 0);
 }
 
+TEST_P(real_backend, AFileThatIsReadAsAStreamDoesNotWaitForAnEvent) {
+  const std::string name = b().path("file");
+  int file = b().finish(b().open_file(name, O_RDWR | O_CREAT));
+  ASSERT_GE(file, 0);
+  char text[8] = {};
+  EXPECT_EQ(b().finish(at_offset(ask_for(verb::write, file, "content", 7), 0)), 7);
+  EXPECT_EQ(b().finish(ask_for(verb::sync, file)), 0);
+  // Like a standard input that is a file: nothing of it is in the cache, and no poll tells when it
+  // is.
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  EXPECT_EQ(b().finish(ask_for(verb::read, file, text, 8)), 7);
+  EXPECT_STREQ(text, "content");
+  EXPECT_EQ(b().finish(ask_for(verb::read, file, text, 8)), 0);
+  EXPECT_EQ(b().finish(ask_for(verb::close, file)), 0);
+  EXPECT_EQ(b().finish(b().remove_path(name)), 0);
+}
+
 TEST_P(real_backend, ALongReadIsNotShortInTheMiddleOfAFile) {
   const std::string name = b().path("file");
   int file = b().finish(b().open_file(name, O_RDWR | O_CREAT));
@@ -100,8 +120,10 @@ TEST_P(real_backend, ALongReadIsNotShortInTheMiddleOfAFile) {
   std::vector<char> out(3 << 20, 'm'), in(4 << 20);
   EXPECT_EQ(b().finish(at_offset(ask_for(verb::write, file, out.data(), out.size()), 0)), 3 << 20);
   EXPECT_EQ(b().finish(ask_for(verb::sync, file)), 0);
-  // A part leaves the cache, so that what can be had without waiting ends there.
-  ::posix_fadvise(file, 1 << 20, 1 << 20, POSIX_FADV_DONTNEED);
+  // Only the beginning is in the cache, so that what can be had without waiting ends there.
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+  ASSERT_EQ(::pread(file, in.data(), 100000, 0), 100000);
   EXPECT_EQ(b().finish(at_offset(ask_for(verb::read, file, in.data(), in.size()), 0)), 3 << 20);
   in.resize(out.size());
   EXPECT_EQ(in, out);
@@ -123,7 +145,8 @@ TEST_P(every_backend, GivesTheErrorsOfFiles) {
 TEST_P(every_backend, DevicesThatAreAlwaysReadyNeverWait) {
   char text[8] = "xxx";
   for (bool seekable : {false, true}) {
-    int null = b().finish(b().open_file("/dev/null", O_RDWR)), full = b().finish(b().open_file("/dev/full", O_RDWR));
+    int null = b().finish(b().open_file("/dev/null", O_RDWR)),
+        full = b().finish(b().open_file("/dev/full", O_RDWR));
     ASSERT_GE(null, 0);
     ASSERT_GE(full, 0);
     auto is = [&](request r) {

@@ -1,4 +1,5 @@
-// What every backend makes of sockets, pipes and other streams: bytes, ends, errors, and that no event is lost.
+// What every backend makes of sockets, pipes and other streams: bytes, ends, errors, and that no
+// event is lost.
 #include "tests/contract/backend_under_test.h"
 
 #include <cerrno>
@@ -16,7 +17,8 @@ INSTANTIATE_TEST_SUITE_P(Contract, every_backend, all_backends(), backend_name);
 INSTANTIATE_TEST_SUITE_P(Contract, real_backend, real_backends(), backend_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 
-// ---- Streams -----------------------------------------------------------------------------------------------------------
+// ---- Streams
+// -----------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ReceivesWhatTheOtherEndSends) {
   auto [near, far] = b().pair();
@@ -62,7 +64,8 @@ TEST_P(every_backend, ASendThatWaitsGoesOnWhenTheOtherEndReads) {
   auto [near, far] = b().pair();
   std::vector<char> big(1 << 20, 'b');
   std::size_t sent = 0;
-  for (int n; (n = b().kernel->ask(ask_for(verb::send, near, big.data(), big.size()))) > 0;) sent += static_cast<std::size_t>(n);
+  for (int n; (n = b().kernel->ask(ask_for(verb::send, near, big.data(), big.size()))) > 0;)
+    sent += static_cast<std::size_t>(n);
   test_operation send(ask_for(verb::send, near, "tail", 4));
   b().begin_and_wait(send);
   std::size_t received = 0;
@@ -86,7 +89,8 @@ TEST_P(every_backend, OneReaderAndOneWriterShareADescriptor) {
   while (b().kernel->ask(ask_for(verb::send, near, big.data(), big.size())) > 0) {
   }
   char text[8] = {};
-  test_operation read(ask_for(verb::receive, near, text, sizeof text)), write(ask_for(verb::send, near, "w", 1));
+  test_operation read(ask_for(verb::receive, near, text, sizeof text)),
+      write(ask_for(verb::send, near, "w", 1));
   b().begin_and_wait(read);
   b().begin_and_wait(write);
   EXPECT_EQ(b().kernel->inside(), 2u);
@@ -94,7 +98,8 @@ TEST_P(every_backend, OneReaderAndOneWriterShareADescriptor) {
   EXPECT_EQ(b().run_until(read), 1);
   EXPECT_EQ(write.reports, 0);
   b().begin_and_wait(read);
-  while (!write.reports) ASSERT_GT(b().finish(ask_for(verb::receive, far, in.data(), in.size())), 0);
+  while (!write.reports)
+    ASSERT_GT(b().finish(ask_for(verb::receive, far, in.data(), in.size())), 0);
   EXPECT_EQ(write.result, 1);
   EXPECT_EQ(read.reports, 0);
   b().cancel(read);
@@ -248,7 +253,8 @@ TEST_P(every_backend, ANumberThatIsUsedAgainStartsAfresh) {
   }
 }
 
-// ---- Errors are the system's -------------------------------------------------------------------------------------------
+// ---- Errors are the system's
+// -------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, GivesTheErrorsOfSockets) {
   char byte = 0;
@@ -284,7 +290,8 @@ TEST_P(every_backend, AnEndThatClosesOnUnreadBytesResetsTheOther) {
   b().close(near);
 }
 
-// ---- Answered at once --------------------------------------------------------------------------------------------------
+// ---- Answered at once
+// --------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, OptionsAreSetAndRead) {
   int s = b().socket();
@@ -340,7 +347,8 @@ TEST_P(real_backend, EveryDescriptorItMakesIsClosedByExec) {
   }
 }
 
-// ---- What edge-triggered events must not lose --------------------------------------------------------------------------
+// ---- What edge-triggered events must not lose
+// --------------------------------------------------------------------------
 
 TEST_P(real_backend, WhatArrivesBetweenTwoReceivesIsThere) {
   auto [near, far] = b().connection();
@@ -416,7 +424,7 @@ TEST_P(real_backend, ForeignDescriptorsMayBeClosedByTheirOwners) {
   }
 }
 
-TEST_P(real_backend, ADescriptorFromElsewhereIsTakenOverByItsFlags) {
+TEST_P(real_backend, ADescriptorFromElsewhereIsTakenForNewOnceItsNumberIsForgotten) {
   auto [near, far] = b().pair();
   char byte;
   test_operation receive(ask_for(verb::receive, near, &byte, 1));
@@ -427,9 +435,7 @@ TEST_P(real_backend, ADescriptorFromElsewhereIsTakenOverByItsFlags) {
   int both[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both), 0);
   ASSERT_EQ(both[0], near);
-  request r = ask_for(verb::file_flags, near);
-  r.options = O_NONBLOCK;
-  EXPECT_EQ(b().kernel->ask(r), 0);
+  EXPECT_EQ(b().kernel->ask(ask_for(verb::forget, near)), 0);
   b().begin_and_wait(receive);
   ASSERT_EQ(::send(both[1], "y", 1, 0), 1);
   EXPECT_EQ(b().run_until(receive), 1);

@@ -1,5 +1,5 @@
-// The contract of runtime/backend/backend.h, clause by clause, on every backend: lists and reports, sleeping, cancelling, the
-// pool. Streams and files stand in files of their own.
+// The contract of runtime/backend/backend.h, clause by clause, on every backend: lists and reports,
+// sleeping, cancelling, the pool. Streams and files stand in files of their own.
 #include "tests/contract/backend_under_test.h"
 
 #include <atomic>
@@ -19,7 +19,8 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 
 using operations = std::vector<test_operation*>;
 
-// ---- Listed, inside, reported ------------------------------------------------------------------------------------------
+// ---- Listed, inside, reported
+// ------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ReportsAnOperationThatAsksForNothingWithZero) {
   test_operation o;
@@ -161,7 +162,8 @@ TEST_P(real_backend, ReportsInTheOrderInWhichDataArrived) {
   }
 }
 
-// ---- Sleeping ----------------------------------------------------------------------------------------------------------
+// ---- Sleeping
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, DoesNotSleepWhereUntilIsTheBeginningOfTime) {
   auto [near, far] = b().pair();
@@ -176,7 +178,8 @@ TEST_P(every_backend, DoesNotSleepWhereUntilIsTheBeginningOfTime) {
 }
 
 TEST_P(every_backend, SleepsUntilTheTimeAndNotLess) {
-  for (duration d : {duration(1), duration(999), duration(100us), duration(1500us), duration(3ms)}) {
+  for (duration d :
+       {duration(1), duration(999), duration(100us), duration(1500us), duration(3ms)}) {
     const time_point until = b().kernel->now() + d;
     EXPECT_TRUE(b().poll(until).empty());
     EXPECT_GE(b().kernel->now(), until);
@@ -268,7 +271,7 @@ TEST_P(real_backend, WakeKeepsErrno) {
 TEST_P(real_backend, ASignalHandlerMayWake) {
   static detail::backend* woken;
   woken = b().kernel.get();
-  struct sigaction action {}, before {};
+  struct sigaction action{}, before{};
   action.sa_handler = [](int) { woken->wake(); };
   sigaction(SIGUSR1, &action, &before);
   const pthread_t here = pthread_self();
@@ -281,7 +284,7 @@ TEST_P(real_backend, ASignalHandlerMayWake) {
 }
 
 TEST_P(real_backend, ASignalThatWakesNobodyDoesNotEndASleep) {
-  struct sigaction action {}, before {};
+  struct sigaction action{}, before{};
   action.sa_handler = [](int) {};
   sigaction(SIGUSR1, &action, &before);
   const pthread_t here = pthread_self();
@@ -320,7 +323,8 @@ TEST_P(real_backend, AsksTheKernelNothingWhereNothingIsInFlight) {
   EXPECT_EQ(b().kernel->counts().enters, before);
 }
 
-// ---- Cancelling --------------------------------------------------------------------------------------------------------
+// ---- Cancelling
+// --------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ACancelledReceiveReportsThatItDidNothingAndLosesNoByte) {
   auto [near, far] = b().pair();
@@ -449,7 +453,8 @@ TEST_P(real_backend, ACancelledConnectReportsIt) {
   std::deque<test_operation> connects;
   for (int i = 0; i < 4; ++i) {
     clients.push_back(b().socket());
-    b().begin(connects.emplace_back(ask_for(verb::connect, clients.back(), &address, sizeof address)));
+    b().begin(
+        connects.emplace_back(ask_for(verb::connect, clients.back(), &address, sizeof address)));
   }
   for (int i = 0; i < 5; ++i) b().poll();
   int cancelled = 0;
@@ -465,7 +470,8 @@ TEST_P(real_backend, ACancelledConnectReportsIt) {
   b().close(server);
 }
 
-// ---- Calls and the pool ------------------------------------------------------------------------------------------------
+// ---- Calls and the pool
+// ------------------------------------------------------------------------------------------------
 
 request call_of(int (*function)(void*), void* argument) {
   request r;
@@ -500,7 +506,9 @@ struct gate {
 
 TEST_P(real_backend, ACallRunsOnAnotherThreadAndComesByTheMailbox) {
   std::thread::id ran;
-  test_operation call(call_of([](void* p) { return *static_cast<std::thread::id*>(p) = std::this_thread::get_id(), 0; }, &ran));
+  test_operation call(call_of(
+      [](void* p) { return *static_cast<std::thread::id*>(p) = std::this_thread::get_id(), 0; },
+      &ran));
   b().begin(call);
   EXPECT_EQ(b().run_until(call), 0);
   EXPECT_TRUE(call.from_pool);
@@ -517,7 +525,8 @@ TEST_P(real_backend, WhatThePoolHasNoRoomForStaysListedAndIsDoneLater) {
   g.has(1);
   b().begin(queued);
   std::deque<test_operation> more;
-  for (int i = 0; i < 3; ++i) b().begin(more.emplace_back(call_of([](void*) { return 3; }, nullptr)));
+  for (int i = 0; i < 3; ++i)
+    b().begin(more.emplace_back(call_of([](void*) { return 3; }, nullptr)));
   test_operation nothing;
   b().begin(nothing);
   EXPECT_EQ(b().run_until(nothing), 0);  // what needs no pool is not held up
@@ -530,6 +539,33 @@ TEST_P(real_backend, WhatThePoolHasNoRoomForStaysListedAndIsDoneLater) {
   EXPECT_EQ(b().run_until(queued), 7);
   EXPECT_EQ(b().run_until(running), 7);
   EXPECT_EQ(more[1].reports, 0);
+}
+
+TEST_P(real_backend, WhatWaitsForThePoolKeepsItsOrderThoughTheLimitStopsTheHandOver) {
+  make(64, {1, 1});
+  gate g;
+  test_operation running(call_of(gate::wait, &g)), queued(call_of(gate::wait, &g));
+  b().begin(running);
+  b().poll();
+  g.has(1);
+  b().begin(queued);
+  b().poll();
+  static std::vector<int> order;
+  order.clear();
+  int one = 1, two = 2;
+  auto note = [](void* p) { return order.push_back(*static_cast<int*>(p)), 0; };
+  test_operation first(call_of(note, &one)), second(call_of(note, &two)), nothing[3];
+  b().begin(first);
+  for (test_operation& o : nothing) b().begin(o);
+  b().begin(second);
+  b().turn.limit = 2;
+  b().poll();
+  g.opened.set_value();
+  b().run_until(second);
+  b().run_until(first);
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  for (test_operation* o : {&running, &queued, &nothing[0], &nothing[1], &nothing[2]})
+    b().run_until(*o);
 }
 
 TEST_P(real_backend, QueuedPoolWorkIsTakenBackAndRunningWorkIsNot) {

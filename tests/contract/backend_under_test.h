@@ -1,20 +1,19 @@
-// One backend with its mailbox and pool, driven as the loop drives it, and what contract tests ask of it.
+// One backend with its mailbox and pool, driven as the loop drives it, and what contract tests ask
+// of it.
 #pragma once
 
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +22,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
+#include "tests/support/backends.h"
 #include "tests/support/fake_backend.h"
 
 namespace eddy::test {
@@ -30,28 +30,14 @@ namespace eddy::test {
 using detail::work;
 using namespace std::chrono_literals;
 
-/// The backends of this run: all of `all`, or those of them that EDDY_TEST_BACKENDS (a comma list) names on purpose. One
-/// that cannot be had makes its tests fail.
-inline std::vector<std::string> backends(const std::vector<std::string>& all) {
-  const char* chosen = std::getenv("EDDY_TEST_BACKENDS");
-  if (!chosen || !*chosen) return all;
-  std::vector<std::string> some;
-  std::stringstream list(chosen);
-  for (std::string name; std::getline(list, name, ',');) {
-    for (const std::string& known : all) {
-      if (name == known) some.push_back(name);
-    }
-  }
-  return some;
-}
-
 template <class T>
 std::uint64_t number(T* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
 /// A request for a descriptor and a buffer, the form of most.
-inline request ask_for(verb what, int descriptor, const void* address = nullptr, std::size_t length = 0) {
+inline request ask_for(verb what, int descriptor, const void* address = nullptr,
+                       std::size_t length = 0) {
   request r;
   r.what = what;
   r.descriptor = descriptor;
@@ -71,7 +57,8 @@ inline request at_offset(request r, std::uint64_t offset) {
 struct test_operation : operation {
   explicit test_operation(const request& r = {}) : operation(type()) { ask = r; }
   static const detail::work_type& type() {
-    static constexpr detail::work_type t{[](work* w) noexcept { ++static_cast<test_operation*>(w)->reports; }, nullptr};
+    static constexpr detail::work_type t{
+        [](work* w) noexcept { ++static_cast<test_operation*>(w)->reports; }, nullptr};
     return t;
   }
   int reports = 0;
@@ -88,14 +75,19 @@ struct test_post : work {
 
 class backend_under_test {
  public:
-  explicit backend_under_test(const std::string& name, unsigned ring_entries = 64, detail::pool_options pool_of = {2, 64})
+  explicit backend_under_test(const std::string& name, unsigned ring_entries = 64,
+                              detail::pool_options pool_of = {2, 64})
       : workers(pool_of, inbox) {
     detail::backend_parts parts{inbox, workers, ring_entries};
     if (name == "io_uring") kernel = detail::make_uring_backend(parts);
     if (name == "epoll") kernel = detail::make_epoll_backend(parts);
     if (name == "fake") kernel = make_fake_backend(inbox);
-    workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, kernel.get());
+    workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
+                         kernel.get());
   }
+
+  /// First the threads: one may still be about to ring for an operation that has arrived already.
+  ~backend_under_test() { workers.stop(); }
 
   void begin(test_operation& o) {
     o.where = operation::place::listed;
@@ -103,7 +95,8 @@ class backend_under_test {
     o.reports = 0;
     turn.start.push(o);
   }
-  /// What the loop does with an operation inside. One at the pool stands in the pool's lists and is taken back there.
+  /// What the loop does with an operation inside. One at the pool stands in the pool's lists and is
+  /// taken back there.
   void cancel(test_operation& o) {
     ASSERT_EQ(o.where, operation::place::inside);
     o.cancel_asked = true;
@@ -206,7 +199,8 @@ class backend_under_test {
   std::pair<int, int> connection() {
     auto [server, address] = listener();
     int client = socket();
-    test_operation accepted(accept_from(server)), connected(ask_for(verb::connect, client, &address, sizeof address));
+    test_operation accepted(accept_from(server)),
+        connected(ask_for(verb::connect, client, &address, sizeof address));
     begin(accepted);
     begin(connected);
     EXPECT_EQ(run_until(connected), 0);
@@ -238,7 +232,8 @@ class backend_under_test {
   int close(int descriptor) { return kernel->ask(ask_for(verb::close, descriptor)); }
   /// What is sent synchronously, all of it.
   void say(int descriptor, std::string_view text) {
-    EXPECT_EQ(kernel->ask(ask_for(verb::send, descriptor, text.data(), text.size())), static_cast<int>(text.size()));
+    EXPECT_EQ(kernel->ask(ask_for(verb::send, descriptor, text.data(), text.size())),
+              static_cast<int>(text.size()));
   }
   /// What arrives first at `descriptor`.
   std::string hear(int descriptor, std::size_t most = 64) {
@@ -249,7 +244,8 @@ class backend_under_test {
   /// A path of this test alone; whoever makes something there removes it.
   std::string path(std::string_view name) const {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string unique = std::string(test->test_suite_name()) + "_" + test->name() + "_" + std::string(name);
+    std::string unique =
+        std::string(test->test_suite_name()) + "_" + test->name() + "_" + std::string(name);
     for (char& c : unique) c = c == '/' ? '_' : c;
     return "/tmp/eddy_" + std::to_string(::getpid()) + "_" + unique;
   }
@@ -290,9 +286,5 @@ class every_backend : public ::testing::TestWithParam<std::string> {
 
 /// Tests of what needs a kernel: other threads, the pool, descriptors of other kinds.
 class real_backend : public every_backend {};
-
-inline std::string backend_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
-inline auto all_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll", "fake"})); }
-inline auto real_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll"})); }
 
 }  // namespace eddy::test

@@ -1,4 +1,5 @@
-// Which backend a loop gets: option before EDDY_BACKEND before the best there is, and what is said about it.
+// Which backend a loop gets: option before EDDY_BACKEND before the best there is, and what is said
+// about it.
 #include "runtime/backend/choose.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +26,9 @@ class Choose : public ::testing::Test {
   void SetUp() override { ::unsetenv("EDDY_BACKEND"); }
   void TearDown() override { ::unsetenv("EDDY_BACKEND"); }
 
-  chosen choose(backend_kind wanted) { return choose_backend(wanted, backend_parts{inbox, workers}); }
+  chosen choose(backend_kind wanted) {
+    return choose_backend(wanted, backend_parts{inbox, workers});
+  }
 
   /// In a forked child: denied with `error`, `wanted` is asked for. Says on stderr what came of it.
   [[noreturn]] void denied(int error, backend_kind wanted) {
@@ -100,7 +103,8 @@ TEST_F(Choose, AnUnknownNameIsNamedAndNothingIsGuessed) {
       choose(backend_kind::automatic);
       ADD_FAILURE() << name;
     } catch (const std::invalid_argument& e) {
-      EXPECT_NE(std::string(e.what()).find(std::string("EDDY_BACKEND=") + name), std::string::npos) << e.what();
+      EXPECT_NE(std::string(e.what()).find(std::string("EDDY_BACKEND=") + name), std::string::npos)
+          << e.what();
     }
   }
 }

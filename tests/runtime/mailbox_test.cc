@@ -1,4 +1,5 @@
-// The mailbox: three states, order, and one ring for one sleep, with many producers and from a signal handler.
+// The mailbox: three states, order, and one ring for one sleep, with many producers and from a
+// signal handler.
 #include "runtime/mailbox.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// The pool: what is submitted comes back by the mailbox, in bounded queues, on no more threads than there is work.
+// The pool: what is submitted comes back by the mailbox, in bounded queues, on no more threads than
+// there is work.
 #include "runtime/pool.h"
 
 #include <gtest/gtest.h>
@@ -93,7 +94,8 @@ class PoolTest : public testing::Test {
  protected:
   pool& make(unsigned threads, std::size_t queue = 1024) {
     workers_ = std::make_unique<pool>(pool_options{threads, queue}, box_);
-    workers_->set_doorbell([](void* context) noexcept { static_cast<PoolTest*>(context)->bell_.release(); }, this);
+    workers_->set_doorbell(
+        [](void* context) noexcept { static_cast<PoolTest*>(context)->bell_.release(); }, this);
     return *workers_;
   }
   /// Sleeps as a loop does until something is home.
@@ -132,7 +134,9 @@ TEST_F(Pool, AResultComesHomeByTheMailbox) {
   EXPECT_EQ(workers.threads(), 0u);  // lazily
   operation o;
   int input = 20;
-  prepare(o, pool_lane::compute, [](void* argument) { return *static_cast<int*>(argument) + 1; }, &input);
+  prepare(
+      o, pool_lane::compute, [](void* argument) { return *static_cast<int*>(argument) + 1; },
+      &input);
   ASSERT_TRUE(workers.submit(o));
   await(1);
   EXPECT_EQ(home_[0], &o);
@@ -265,7 +269,8 @@ TEST_F(Pool, OneJobAtATimeNeedsOneThread) {
 }
 
 TEST_F(Pool, AThreadThatIsStillRingingTakesTheAnswerToItsResult) {
-  // The loop is quick and submits while the thread still stands in the doorbell: it counts as free all the same.
+  // The loop is quick and submits while the thread still stands in the doorbell: it counts as free
+  // all the same.
   pool& workers = make(8);
   struct slow_bell {
     std::binary_semaphore rung{0}, may_go{0};
@@ -341,7 +346,10 @@ TEST_F(Pool, ItsThreadsTakeNoSignals) {
   sigemptyset(&blocked);
   operation o;
   prepare(
-      o, pool_lane::compute, [](void* argument) { return pthread_sigmask(SIG_SETMASK, nullptr, static_cast<sigset_t*>(argument)); },
+      o, pool_lane::compute,
+      [](void* argument) {
+        return pthread_sigmask(SIG_SETMASK, nullptr, static_cast<sigset_t*>(argument));
+      },
       &blocked);
   sigset_t before, after;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);

@@ -31,7 +31,9 @@ constexpr std::int64_t end_of_time = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t start_of_time = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t uptime = 1'000'000'000'000'000;  // a clock never begins at 0 in practice
 
-time_point at(std::int64_t nanoseconds) { return time_point(duration(nanoseconds)); }
+time_point at(std::int64_t nanoseconds) {
+  return time_point(duration(nanoseconds));
+}
 
 /// What is armed, as a visit sees it; fails where a timer is seen twice.
 std::set<const timer*> armed(const timer_wheel& wheel) {
@@ -45,10 +47,12 @@ std::set<const timer*> armed(const timer_wheel& wheel) {
   return seen;
 }
 
-/// A wheel and, beside it, a multimap that says what it must answer (equal keys stand in the order of insertion).
+/// A wheel and, beside it, a multimap that says what it must answer (equal keys stand in the order
+/// of insertion).
 class model {
  public:
-  explicit model(std::size_t timers) : timers_(std::make_unique<timer[]>(timers)), places_(timers), count_(timers) {
+  explicit model(std::size_t timers)
+      : timers_(std::make_unique<timer[]>(timers)), places_(timers), count_(timers) {
     places_.assign(timers, expected_.end());
   }
 
@@ -142,7 +146,8 @@ TEST(Timers, ATimerIsNeverEarlyAndNeverLate) {
 }
 
 TEST(Timers, EqualDeadlinesExpireInTheOrderInWhichTheyWereStarted) {
-  for (const std::int64_t deadline : {start_of_time, std::int64_t{-1}, std::int64_t{0}, uptime, end_of_time}) {
+  for (const std::int64_t deadline :
+       {start_of_time, std::int64_t{-1}, std::int64_t{0}, uptime, end_of_time}) {
     model m(300);
     for (std::size_t i = 0; i < 300; ++i) m.start((i * 7) % 300, deadline);
     m.check();
@@ -203,7 +208,8 @@ TEST(Timers, TheFirstTheLastAndTheOnlyOneOfASlotCanBeCancelled) {
 }
 
 TEST(Timers, ACancelFindsWhatTheHorizonHasPassedSinceItsStart) {
-  // Fifty timers in one slot are poured into the heap by the question; then each is cancelled, in several orders.
+  // Fifty timers in one slot are poured into the heap by the question; then each is cancelled, in
+  // several orders.
   for (const std::size_t step : {std::size_t{1}, std::size_t{49}, std::size_t{17}}) {
     model m(50);
     for (std::size_t i = 0; i < 50; ++i) m.start(i, uptime + static_cast<std::int64_t>(i % 5));
@@ -218,9 +224,10 @@ TEST(Timers, ACancelFindsWhatTheHorizonHasPassedSinceItsStart) {
 }
 
 TEST(Timers, WhenTheHorizonCarriesWhatStoodHigherComesDownAtOnce) {
-  // `first` empties the last slot before the boundary, so the horizon carries onto it. `later` then starts behind the
-  // boundary, on a low level; `earlier` was started long before, on a higher one, and must still come first. Sixteen
-  // companions each make sure that slots are poured by the question too.
+  // `first` empties the last slot before the boundary, so the horizon carries onto it. `later` then
+  // starts behind the boundary, on a low level; `earlier` was started long before, on a higher one,
+  // and must still come first. Sixteen companions each make sure that slots are poured by the
+  // question too.
   for (int level = 1; level < 8; ++level) {
     const std::int64_t width = std::int64_t{1} << (16 + 6 * level);
     if (level == 7) continue;  // its boundaries lie 9 years apart; the next test goes there
@@ -257,11 +264,13 @@ TEST(Timers, TheHighestLevelsCarryToo) {
   for (int bit = 52; bit < 63; ++bit) {
     const std::int64_t boundary = std::int64_t{1} << bit;
     model m(70);
-    for (std::size_t i = 0; i < 35; ++i) m.start(i, boundary + static_cast<std::int64_t>(i) * 40'000);
+    for (std::size_t i = 0; i < 35; ++i)
+      m.start(i, boundary + static_cast<std::int64_t>(i) * 40'000);
     m.start(69, boundary - 1);
     m.check();
     EXPECT_TRUE(m.pop(boundary - 1));
-    for (std::size_t i = 35; i < 69; ++i) m.start(i, boundary + static_cast<std::int64_t>(i) * 20'000 + 1);
+    for (std::size_t i = 35; i < 69; ++i)
+      m.start(i, boundary + static_cast<std::int64_t>(i) * 20'000 + 1);
     m.check();
     m.check_visit();
     m.expire_all();
@@ -272,7 +281,8 @@ TEST(Timers, AskingForADistantDeadlineDoesNotSpoilWhatStartsBeforeIt) {
   model m(600);
   for (std::size_t i = 0; i < 300; ++i) m.start(i, uptime + 3'600'000'000'000);
   m.check();  // the horizon goes an hour ahead
-  for (std::size_t i = 300; i < 600; ++i) m.start(i, uptime + static_cast<std::int64_t>(600 - i) * 1'000'000);
+  for (std::size_t i = 300; i < 600; ++i)
+    m.start(i, uptime + static_cast<std::int64_t>(600 - i) * 1'000'000);
   m.check();
   for (std::size_t i = 300; i < 600; i += 3) m.cancel(i);
   m.check_visit();
@@ -286,12 +296,9 @@ TEST(Timers, TheyAnswerLikeAModelUnderRandomStartsCancelsAndPops) {
     std::int64_t step;  ///< and each step of the clock is at most this long
   };
   constexpr std::int64_t year = 31'536'000'000'000'000;
-  const std::vector<range> ranges = {{0, 1'000, 500},
-                                     {-50'000, 1'000'000, 20'000},
-                                     {0, 10'000'000'000, 50'000'000},
-                                     {0, year, year / 100},
-                                     {1'000'000, 3'000'000, 100'000},
-                                     {0, 8, 2}};
+  const std::vector<range> ranges = {
+      {0, 1'000, 500},       {-50'000, 1'000'000, 20'000},    {0, 10'000'000'000, 50'000'000},
+      {0, year, year / 100}, {1'000'000, 3'000'000, 100'000}, {0, 8, 2}};
   const std::size_t rounds = sanitized ? 30'000 : 200'000;
   for (const std::size_t timers : {std::size_t{3}, std::size_t{40}, std::size_t{2000}}) {
     for (const std::int64_t begin : {std::int64_t{0}, uptime, std::int64_t{-2'000'000}}) {
@@ -336,7 +343,9 @@ TEST(Timers, AMillionTimersExpireInOrderAfterHalfOfThemMoved) {
   const auto timers = std::make_unique<timer[]>(count);
   std::vector<std::uint64_t> started(count);  // a popped timer has lost its sequence
   std::mt19937_64 random(5);
-  const auto deadline = [&] { return at(uptime + static_cast<std::int64_t>(random() % 100'000'000) * 100); };
+  const auto deadline = [&] {
+    return at(uptime + static_cast<std::int64_t>(random() % 100'000'000) * 100);
+  };
   for (std::size_t i = 0; i < count; ++i) wheel.start(timers[i], deadline());
   for (std::size_t i = 0; i < count; i += 2) {
     wheel.cancel(timers[i]);

@@ -1,5 +1,6 @@
-// What only the io_uring backend has: the one enter of a run, enters that fail halfway, full rings, attempts, the pool
-// for what the ring cannot do. What it has in common with the others is tests/contract/backend_test.cc.
+// What only the io_uring backend has: the one enter of a run, enters that fail halfway, full rings,
+// attempts, the pool for what the ring cannot do. What it has in common with the others is
+// tests/contract/backend_test.cc.
 #include "runtime/backend/uring.h"
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -33,9 +35,12 @@ using namespace std::chrono_literals;
 constexpr time_point never = time_point::max();
 constexpr time_point at_once = time_point::min();
 
-std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+std::uint64_t address_of(const void* p) {
+  return reinterpret_cast<std::uintptr_t>(p);
+}
 
-request ask_for(verb what, int descriptor = -1, const void* memory = nullptr, std::size_t size = 0) {
+request ask_for(verb what, int descriptor = -1, const void* memory = nullptr,
+                std::size_t size = 0) {
   request r;
   r.what = what;
   r.descriptor = descriptor;
@@ -63,10 +68,11 @@ struct {
   unsigned waits = 0;    // enters that submitted nothing and waited
 } faulty;
 
-int faulty_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
-                 std::size_t size) noexcept {
+int faulty_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags,
+                 void* argument, std::size_t size) noexcept {
   if (!submit && wait) ++faulty.waits;
-  if (!submit || faulty.times == 0) return uring_enter(descriptor, submit, wait, flags, argument, size);
+  if (!submit || faulty.times == 0)
+    return uring_enter(descriptor, submit, wait, flags, argument, size);
   --faulty.times;
   ++faulty.refused;
   if (const unsigned n = std::min(faulty.accept, submit)) {
@@ -80,7 +86,8 @@ class Uring : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* only = std::getenv("EDDY_TEST_BACKENDS");
-    if (only && !std::string(only).empty() && std::string(only).find("io_uring") == std::string::npos) {
+    if (only && !std::string(only).empty() &&
+        std::string(only).find("io_uring") == std::string::npos) {
       GTEST_SKIP() << "EDDY_TEST_BACKENDS=" << only;
     }
     try {
@@ -94,7 +101,8 @@ class Uring : public ::testing::Test {
     faulty = {};
   }
 
-  void make(unsigned entries = 256, const uring_limits& limits = {}, std::size_t pool_queue = 1024) {
+  void make(unsigned entries = 256, const uring_limits& limits = {},
+            std::size_t pool_queue = 1024) {
     kernel.reset();
     workers.reset();
     pool_options options;
@@ -193,11 +201,13 @@ TEST_F(Uring, WhatAnEnterDidNotTakeGoesWithTheNext) {
       char bytes[count];
       std::vector<operation> all(count);
       for (unsigned i = 0; i < count; ++i) {
-        start(all[i], i % 2 ? ask_for(verb::receive, s.ends[0], &bytes[i], 1) : ask_for(verb::nothing));
+        start(all[i],
+              i % 2 ? ask_for(verb::receive, s.ends[0], &bytes[i], 1) : ask_for(verb::nothing));
       }
       ASSERT_EQ(::write(s.ends[1], "abcdef", 6), 6);
       faulty = {k, error, 1, 0, 0};
-      for (operation* o : run_for(count)) EXPECT_EQ(o->result, o->ask.what == verb::nothing ? 0 : 1);
+      for (operation* o : run_for(count))
+        EXPECT_EQ(o->result, o->ask.what == verb::nothing ? 0 : 1);
       EXPECT_EQ(faulty.refused, 1u);
       EXPECT_EQ(kernel->inside(), 0u);
       EXPECT_TRUE(run().empty()) << "each is reported once";
@@ -356,10 +366,14 @@ TEST_F(Uring, ACancelNeverLosesBytes) {
     operation o;
     start(o, ask_for(verb::receive, s.ends[0], &byte, 1));
     run();
-    if (i % 2) { ASSERT_EQ(::write(s.ends[1], "x", 1), 1); }
+    if (i % 2) {
+      ASSERT_EQ(::write(s.ends[1], "x", 1), 1);
+    }
     cancel(o);
     run_for(1);
-    if (i % 2 == 0) { ASSERT_EQ(::write(s.ends[1], "x", 1), 1); }
+    if (i % 2 == 0) {
+      ASSERT_EQ(::write(s.ends[1], "x", 1), 1);
+    }
     char rest;
     const auto left = ::recv(s.ends[0], &rest, 1, MSG_DONTWAIT);
     if (o.result == 1) {
@@ -383,8 +397,8 @@ TEST_F(Uring, AFilesReadIsShortAtItsEndOnly) {
   std::string expected(100'000, 0), got(100'000, 0);
   std::size_t size = 0;
   ssize_t piece = 0, largest = 0;
-  while (size < expected.size() &&
-         (piece = ::pread(file, &expected[size], expected.size() - size, static_cast<off_t>(size))) > 0) {
+  while (size < expected.size() && (piece = ::pread(file, &expected[size], expected.size() - size,
+                                                    static_cast<off_t>(size))) > 0) {
     size += static_cast<std::size_t>(piece);
     largest = std::max(largest, piece);
   }
@@ -524,6 +538,9 @@ TEST_F(Uring, WakeEndsASleepAndKeepsErrno) {
   for (int i = 0; i < 3; ++i) run();
   kernel->wake();  // before the sleep, too
   EXPECT_TRUE(run(never).empty());
+  kernel->wake();
+  EXPECT_TRUE(run().empty());  // and where a run without a sleep has come between
+  EXPECT_TRUE(run(never).empty());
 }
 
 TEST_F(Uring, AMessageFromAnotherThreadIsNeverSleptThrough) {
@@ -591,11 +608,49 @@ TEST_F(Uring, AUnixConnectWaitsForRoomInTheBacklog) {
   ::close(listener);
 }
 
+TEST_F(Uring, ADatagramToAFullPeerThatNoEventTellsOfIsTriedWithoutSpinning) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "eddy-uring-dgram-%d", ::getpid());
+  const int peer = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int sender = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(peer, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  char text[] = "x";
+  iovec part{text, 1};
+  msghdr message{};
+  message.msg_name = &name;
+  message.msg_namelen = sizeof name;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  while (::sendmsg(sender, &message, 0) == 1) {
+  }
+  ASSERT_EQ(errno, EAGAIN);
+  operation o;
+  start(o, ask_for(verb::send_message, sender, &message));
+  const auto before = enters();
+  const time_point until = kernel->now() + 30ms;
+  while (kernel->now() < until) EXPECT_TRUE(run(until).empty());
+  EXPECT_LT(enters() - before, 70u);
+  while (::recv(peer, text, 1, 0) == 1) {
+  }
+  EXPECT_EQ(run_for(1)[0]->result, 1);
+  ::close(sender);
+  ::close(peer);
+}
+
 TEST_F(Uring, AForkedChildCanDestroyItsCopy) {
   run(kernel->now() + 1ms);
   EXPECT_EXIT(
       {
+        // What the child maps may come to lie where the parent has its ring.
+        constexpr std::size_t page = 4096;
+        std::vector<volatile char*> pages(500);
+        for (auto& p : pages) {
+          p = static_cast<volatile char*>(
+              ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        }
         kernel.reset();
+        for (auto* p : pages) *p = 1;
         std::_Exit(0);
       },
       ::testing::ExitedWithCode(0), "");
@@ -608,7 +663,8 @@ TEST_F(Uring, UseOnAnotherThreadAborts) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // a forked child has no ring
   operation o;
   start(o, ask_for(verb::nothing));
-  EXPECT_DEATH(std::thread([&] { kernel->run(t); }).join(), "eddy: io_uring_enter: the ring belongs to another thread");
+  EXPECT_DEATH(std::thread([&] { kernel->run(t); }).join(),
+               "eddy: io_uring_enter: the ring belongs to another thread");
 }
 
 }  // namespace

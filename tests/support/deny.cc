@@ -24,8 +24,12 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #error "name the architecture as <linux/audit.h> does"
 #endif
 
-constexpr sock_filter load(std::uint32_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); }
-constexpr sock_filter answer(std::uint32_t value) { return BPF_STMT(BPF_RET | BPF_K, value); }
+constexpr sock_filter load(std::uint32_t offset) {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset);
+}
+constexpr sock_filter answer(std::uint32_t value) {
+  return BPF_STMT(BPF_RET | BPF_K, value);
+}
 /// Skips `then` instructions where the loaded value is `value`, else `otherwise`.
 constexpr sock_filter equal(std::uint32_t value, std::uint8_t then, std::uint8_t otherwise) {
   return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, then, otherwise);
@@ -34,8 +38,9 @@ constexpr sock_filter equal(std::uint32_t value, std::uint8_t then, std::uint8_t
 }  // namespace
 
 void deny_io_uring(int error) {
-  const std::uint32_t action = error == kill_process ? static_cast<std::uint32_t>(SECCOMP_RET_KILL_PROCESS)
-                                                     : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+  const std::uint32_t action = error == kill_process
+                                   ? static_cast<std::uint32_t>(SECCOMP_RET_KILL_PROCESS)
+                                   : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
   sock_filter program[] = {
       load(offsetof(seccomp_data, arch)),
       equal(architecture, 0, 5),
@@ -47,7 +52,8 @@ void deny_io_uring(int error) {
       answer(SECCOMP_RET_ALLOW),
   };
   sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
     std::perror("seccomp");
     std::abort();
   }

@@ -1,4 +1,5 @@
-// The world in memory: first its turn, then what each verb does in it.
+// The world in memory: first its turn, then descriptors, names and streams. Files stand in
+// fake_backend_files.cc.
 #include "tests/support/fake_backend.h"
 
 #include <algorithm>
@@ -31,7 +32,9 @@ template <class T = char>
 T* at(std::uint64_t address) {
   return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
 }
-std::string address_at(const request& r) { return {at(r.address), r.length}; }
+std::string address_at(const request& r) {
+  return {at(r.address), r.length};
+}
 bool is_path(const std::string& address) {
   sa_family_t family = AF_UNSPEC;
   std::memcpy(&family, address.data(), std::min(address.size(), sizeof family));
@@ -43,36 +46,8 @@ void give_address(const std::string& address, void* to, std::uint32_t& length) {
 }
 }  // namespace
 
-struct fake_backend::channel {
-  std::deque<char> bytes;
-  bool ended = false;        // nobody writes any more
-  bool reader_gone = false;  // nobody reads any more
-  bool reset = false;        // … and the other end left bytes unread
-};
-
-struct fake_backend::node {
-  enum { file, directory, null, full } kind = file;
-  std::string bytes;
-  std::uint64_t inode = 0;
-  std::uint32_t permissions = 0644;
-};
-
-struct fake_backend::object : std::enable_shared_from_this<object> {
-  std::uint32_t mode = S_IFSOCK;
-  int domain = 0;
-  int type = 0;
-  std::uint32_t flags = O_RDWR | O_NONBLOCK;
-  std::shared_ptr<channel> in, out;  // of a connected stream, a pipe
-  std::string local, peer;
-  std::uint32_t backlog = 0;
-  std::deque<object_pointer> arrived;                             // of a listener
-  std::deque<std::pair<std::string, std::string>> datagrams;      // from, bytes
-  node_pointer content;                                           // of a file
-  std::uint64_t position = 0;
-  std::map<std::pair<int, int>, std::string> options;
-};
-
-// ---- The turn ----------------------------------------------------------------------------------------------------------
+// ---- The turn
+// ----------------------------------------------------------------------------------------------------------
 
 fake_backend::fake_backend(detail::mailbox* inbox) : inbox_(inbox) {
   for (const char* path : {"/", "/tmp", "/dev"}) {
@@ -139,17 +114,20 @@ void fake_backend::run(detail::turn& t) {
     }
   }
   inside_ = waiting_.size();
-  if (begins || room != t.limit || t.until == time_point::min() || (inbox_ && !inbox_->empty())) return;
+  if (begins || room != t.limit || t.until == time_point::min() || (inbox_ && !inbox_->empty()))
+    return;
   ++counts_.enters;
   if (std::exchange(rung_, false)) return;
-  if (t.until == time_point::max()) misuse("the fake backend sleeps for ever: nothing can happen any more");
+  if (t.until == time_point::max())
+    misuse("the fake backend sleeps for ever: nothing can happen any more");
   now_ = std::max(now_, t.until);
 }
 
 int fake_backend::ask(const request& r) noexcept {
   if (r.what == verb::close) {
     for (operation* o : waiting_) {
-      if (o->ask.descriptor == r.descriptor && !o->handle) misuse("a descriptor was closed with an operation in flight");
+      if (o->ask.descriptor == r.descriptor && !o->handle)
+        misuse("a descriptor was closed with an operation in flight");
     }
   }
   return answer(r);
@@ -158,23 +136,34 @@ int fake_backend::ask(const request& r) noexcept {
 int fake_backend::answer(const request& r) {
   const auto path = [&] { return std::string(at(r.address)); };
   switch (r.what) {  // what needs no descriptor
-    case verb::nothing: return 0;
-    case verb::call: return at<int(void*)>(r.address)(at<void>(r.offset));
-    case verb::open: return open(r);
-    case verb::status: return status(r);
-    case verb::rename: return rename(path(), at(r.offset));
-    case verb::remove: return remove(path(), r.options != 0);
-    case verb::make_directory: return make_directory(path());
-    case verb::close: return close(r.descriptor);
+    case verb::nothing:
+    case verb::forget:
+      return 0;
+    case verb::call:
+      return at<int(void*)>(r.address)(at<void>(r.offset));
+    case verb::open:
+      return open(r);
+    case verb::status:
+      return status(r);
+    case verb::rename:
+      return rename(path(), at(r.offset));
+    case verb::remove:
+      return remove(path(), r.options != 0);
+    case verb::make_directory:
+      return make_directory(path());
+    case verb::close:
+      return close(r.descriptor);
     case verb::pair:
-    case verb::pipe: return make_pair(r);
+    case verb::pipe:
+      return make_pair(r);
     case verb::socket: {
       auto made = std::make_shared<object>();
       made->domain = r.descriptor;
       made->type = static_cast<int>(r.options) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
       return add(std::move(made));
     }
-    default: break;
+    default:
+      break;
   }
   object* o = find(r.descriptor);
   if (!o) return -EBADF;
@@ -183,19 +172,29 @@ int fake_backend::answer(const request& r) {
     case verb::write:
       if (o->content) return transfer_file(r, *o);
       return r.what == verb::read ? receive(*o, r, false) : send(*o, r, false);
-    case verb::receive: return o->mode == S_IFSOCK ? receive(*o, r, false) : -ENOTSOCK;
-    case verb::send: return o->mode == S_IFSOCK ? send(*o, r, false) : -ENOTSOCK;
-    case verb::receive_message: return o->mode == S_IFSOCK ? receive(*o, r, true) : -ENOTSOCK;
-    case verb::send_message: return o->mode == S_IFSOCK ? send(*o, r, true) : -ENOTSOCK;
-    case verb::accept: return accept(*o);
-    case verb::connect: return connect(*o, r);
-    case verb::ready: return ready(*o, r.options);
-    case verb::sync: return o->content ? 0 : -EINVAL;
+    case verb::receive:
+      return o->mode == S_IFSOCK ? receive(*o, r, false) : -ENOTSOCK;
+    case verb::send:
+      return o->mode == S_IFSOCK ? send(*o, r, false) : -ENOTSOCK;
+    case verb::receive_message:
+      return o->mode == S_IFSOCK ? receive(*o, r, true) : -ENOTSOCK;
+    case verb::send_message:
+      return o->mode == S_IFSOCK ? send(*o, r, true) : -ENOTSOCK;
+    case verb::accept:
+      return accept(*o);
+    case verb::connect:
+      return connect(*o, r);
+    case verb::ready:
+      return ready(*o, r.options);
+    case verb::sync:
+      return o->content ? 0 : -EINVAL;
     case verb::truncate:
-      if (!o->content || o->content->kind != node::file || (o->flags & O_ACCMODE) == O_RDONLY) return -EINVAL;
+      if (!o->content || o->content->kind != node::file || (o->flags & O_ACCMODE) == O_RDONLY)
+        return -EINVAL;
       o->content->bytes.resize(r.offset);
       return 0;
-    case verb::bind: return bind(*o, address_at(r));
+    case verb::bind:
+      return bind(*o, address_at(r));
     case verb::listen:
       name_itself(*o);
       o->backlog = std::max<std::uint32_t>(r.length, 1);
@@ -206,12 +205,14 @@ int fake_backend::answer(const request& r) {
       if (r.what == verb::peer_name && !o->out && o->peer.empty()) return -ENOTCONN;
       const std::string& name = r.what == verb::local_name ? o->local : o->peer;
       const auto family = static_cast<sa_family_t>(o->domain);
-      give_address(name.empty() ? std::string(reinterpret_cast<const char*>(&family), sizeof family) : name, at<void>(r.address),
-                   *at<std::uint32_t>(r.offset));
+      give_address(
+          name.empty() ? std::string(reinterpret_cast<const char*>(&family), sizeof family) : name,
+          at<void>(r.address), *at<std::uint32_t>(r.offset));
       return 0;
     }
     case verb::set_option:
-    case verb::get_option: return set_or_get_option(*o, r);
+    case verb::get_option:
+      return set_or_get_option(*o, r);
     case verb::shutdown:
       if (!o->out) return -ENOTCONN;
       if (r.options != SHUT_RD) o->out->ended = true;
@@ -221,11 +222,13 @@ int fake_backend::answer(const request& r) {
       if (!r.options) return static_cast<int>(o->flags);
       o->flags = (o->flags & O_ACCMODE) | (r.options & ~std::uint32_t{O_ACCMODE});
       return 0;
-    default: return -ENOSYS;
+    default:
+      return -ENOSYS;
   }
 }
 
-// ---- Descriptors -------------------------------------------------------------------------------------------------------
+// ---- Descriptors
+// -------------------------------------------------------------------------------------------------------
 
 int fake_backend::add(object_pointer made) {
   auto free = std::find(descriptors_.begin(), descriptors_.end(), nullptr);
@@ -240,11 +243,13 @@ int fake_backend::add(object_pointer made) {
 
 fake_backend::object* fake_backend::find(std::int32_t descriptor) const {
   const auto i = static_cast<std::size_t>(descriptor - first_descriptor);
-  return descriptor >= first_descriptor && i < descriptors_.size() ? descriptors_[i].get() : nullptr;
+  return descriptor >= first_descriptor && i < descriptors_.size() ? descriptors_[i].get()
+                                                                   : nullptr;
 }
 
 std::size_t fake_backend::open_descriptors() const noexcept {
-  return descriptors_.size() - static_cast<std::size_t>(std::count(descriptors_.begin(), descriptors_.end(), nullptr));
+  return descriptors_.size() -
+         static_cast<std::size_t>(std::count(descriptors_.begin(), descriptors_.end(), nullptr));
 }
 
 int fake_backend::close(std::int32_t descriptor) {
@@ -306,12 +311,14 @@ int fake_backend::set_or_get_option(object& o, const request& r) {
   int number = 0;
   if (r.options == SOL_SOCKET && r.second == SO_TYPE) number = o.type;
   if (r.options == SOL_SOCKET && r.second == SO_DOMAIN) number = o.domain;
-  std::string given = value.empty() ? std::string(reinterpret_cast<const char*>(&number), sizeof number) : value;
+  std::string given =
+      value.empty() ? std::string(reinterpret_cast<const char*>(&number), sizeof number) : value;
   give_address(given, at<void>(r.address), *at<std::uint32_t>(r.offset));
   return 0;
 }
 
-// ---- Names -------------------------------------------------------------------------------------------------------------
+// ---- Names
+// -------------------------------------------------------------------------------------------------------------
 
 /// Who is meant by an address: the port, whatever the interface; the path.
 std::string fake_backend::key_of(const std::string& address) {
@@ -321,7 +328,8 @@ std::string fake_backend::key_of(const std::string& address) {
     return "unix " + (path.empty() || path[0] ? path.substr(0, path.find('\0')) : path);
   }
   in_port_t port = 0;  // stands at the same place in both families
-  if (address.size() >= 4) std::memcpy(&port, address.data() + offsetof(sockaddr_in, sin_port), sizeof port);
+  if (address.size() >= 4)
+    std::memcpy(&port, address.data() + offsetof(sockaddr_in, sin_port), sizeof port);
   return "port " + std::to_string(ntohs(port));
 }
 
@@ -352,7 +360,8 @@ int fake_backend::bind(object& o, std::string address) {
   return 0;
 }
 
-// ---- Streams and datagrams ---------------------------------------------------------------------------------------------
+// ---- Streams and datagrams
+// ---------------------------------------------------------------------------------------------
 
 int fake_backend::accept(object& o) {
   if (!o.backlog) return -EINVAL;
@@ -429,7 +438,8 @@ int fake_backend::send(object& o, const request& r, bool as_message) {
   std::string bytes, to = o.peer;
   if (as_message) {
     const msghdr& m = *at<msghdr>(r.address);
-    for (std::size_t i = 0; i < m.msg_iovlen; ++i) bytes.append(static_cast<char*>(m.msg_iov[i].iov_base), m.msg_iov[i].iov_len);
+    for (std::size_t i = 0; i < m.msg_iovlen; ++i)
+      bytes.append(static_cast<char*>(m.msg_iov[i].iov_base), m.msg_iov[i].iov_len);
     if (m.msg_name) to.assign(static_cast<char*>(m.msg_name), m.msg_namelen);
   } else {
     bytes = address_at(r);
@@ -439,7 +449,8 @@ int fake_backend::send(object& o, const request& r, bool as_message) {
   if (o.out->reader_gone || o.out->ended) return -EPIPE;
   const std::size_t n = std::min(bytes.size(), stream_capacity - o.out->bytes.size());
   if (!n && !bytes.empty()) return -EAGAIN;
-  o.out->bytes.insert(o.out->bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+  o.out->bytes.insert(o.out->bytes.end(), bytes.begin(),
+                      bytes.begin() + static_cast<std::ptrdiff_t>(n));
   return static_cast<int>(n);
 }
 
@@ -463,124 +474,13 @@ int fake_backend::ready(object& o, std::uint32_t events) {
   if (o.in && (!o.in->bytes.empty() || o.in->ended)) is |= POLLIN;
   if (o.in && o.in->ended) is |= POLLRDHUP;
   if (o.in && o.in->ended && (!o.out || o.out->ended)) is |= POLLHUP;
-  if (o.content || (o.out && (o.out->bytes.size() < stream_capacity || o.out->reader_gone)) || (o.type == SOCK_DGRAM && !o.in)) {
+  if (o.content || (o.out && (o.out->bytes.size() < stream_capacity || o.out->reader_gone)) ||
+      (o.type == SOCK_DGRAM && !o.in)) {
     is |= POLLOUT;
   }
   if (o.mode == S_IFIFO && o.out && o.out->reader_gone) is |= POLLERR;
   is &= events | POLLHUP | POLLERR;
   return is ? static_cast<int>(is) : -EAGAIN;
-}
-
-// ---- Files -------------------------------------------------------------------------------------------------------------
-
-/// 0 where the folder in which `path` is to stand exists.
-int fake_backend::parent_of(const std::string& path) const {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return -ENOENT;
-  auto parent = files_.find(slash ? path.substr(0, slash) : "/");
-  if (parent == files_.end()) return -ENOENT;
-  return parent->second->kind == node::directory ? 0 : -ENOTDIR;
-}
-
-int fake_backend::open(const request& r) {
-  const std::string path = at(r.address);
-  auto found = files_.find(path);
-  if (found != files_.end() && (r.options & O_CREAT) && (r.options & O_EXCL)) return -EEXIST;
-  if (found == files_.end()) {
-    if (int error = parent_of(path)) return error;
-    if (!(r.options & O_CREAT)) return -ENOENT;
-    found = files_.emplace(path, std::make_shared<node>()).first;
-    found->second->permissions = r.length;
-  }
-  node& content = *found->second;
-  if (content.kind == node::directory && (r.options & O_ACCMODE) != O_RDONLY) return -EISDIR;
-  if (content.kind != node::directory && (r.options & O_DIRECTORY)) return -ENOTDIR;
-  if (r.options & O_TRUNC) content.bytes.clear();
-  auto made = std::make_shared<object>();
-  made->content = found->second;
-  made->mode = S_IFREG;
-  made->flags = r.options & ~std::uint32_t{O_CREAT | O_EXCL | O_TRUNC};
-  return add(std::move(made));
-}
-
-int fake_backend::transfer_file(const request& r, object& o) {
-  node& content = *o.content;
-  const bool reads = r.what == verb::read;
-  if ((o.flags & O_ACCMODE) == (reads ? O_WRONLY : O_RDONLY)) return -EBADF;
-  if (content.kind == node::directory) return -EISDIR;
-  if (content.kind == node::full && !reads) return -ENOSPC;
-  if (content.kind == node::null) return reads ? 0 : static_cast<int>(r.length);
-  std::uint64_t offset = r.offset == current_position ? o.position : r.offset;
-  if (!reads && (o.flags & O_APPEND)) offset = content.bytes.size();
-  std::size_t n = r.length;
-  if (content.kind == node::full) {
-    std::memset(at(r.address), 0, n);
-  } else if (reads) {
-    n = offset < content.bytes.size() ? std::min<std::size_t>(n, content.bytes.size() - offset) : 0;
-    if (n) std::memcpy(at(r.address), content.bytes.data() + offset, n);
-  } else {
-    content.bytes.resize(std::max<std::size_t>(content.bytes.size(), offset + n));
-    std::memcpy(content.bytes.data() + offset, at(r.address), n);
-  }
-  if (r.offset == current_position) o.position = offset + n;
-  return static_cast<int>(n);
-}
-
-int fake_backend::status(const request& r) {
-  object* o = r.address ? nullptr : find(r.descriptor);
-  if (!r.address && !o) return -EBADF;
-  auto found = r.address ? files_.find(at(r.address)) : files_.end();
-  if (r.address && found == files_.end()) return -ENOENT;
-  node_pointer content = r.address ? found->second : o->content;
-  struct statx& s = *at<struct statx>(r.offset);
-  s = {};
-  s.stx_mask = STATX_BASIC_STATS;
-  s.stx_nlink = 1;
-  s.stx_blksize = 4096;
-  s.stx_mode = static_cast<std::uint16_t>(content ? content->permissions : o->mode | 0600u);
-  if (!content) return 0;
-  if (!content->inode) content->inode = next_inode_++;
-  s.stx_ino = content->inode;
-  s.stx_size = content->bytes.size();
-  s.stx_mode |= content->kind == node::directory ? S_IFDIR : content->kind == node::file ? S_IFREG : S_IFCHR;
-  return 0;
-}
-
-int fake_backend::rename(const std::string& from, const std::string& to) {
-  auto found = files_.find(from);
-  if (found == files_.end()) return -ENOENT;
-  if (int error = parent_of(to)) return error;
-  if (from == to) return 0;
-  std::map<std::string, node_pointer> moved;  // with what is in it, if it is a folder
-  for (auto i = files_.begin(); i != files_.end();) {
-    const bool inside = i->first == from || i->first.rfind(from + "/", 0) == 0;
-    if (inside) moved[to + i->first.substr(from.size())] = i->second;
-    i = inside ? files_.erase(i) : std::next(i);
-  }
-  for (auto& [path, content] : moved) files_[path] = std::move(content);
-  return 0;
-}
-
-int fake_backend::remove(const std::string& path, bool directory) {
-  auto found = files_.find(path);
-  if (found == files_.end()) return -ENOENT;
-  const bool is_directory = found->second->kind == node::directory;
-  if (is_directory != directory) return directory ? -ENOTDIR : -EISDIR;
-  if (directory && files_.lower_bound(path + "/") != files_.end() &&
-      files_.lower_bound(path + "/")->first.rfind(path + "/", 0) == 0) {
-    return -ENOTEMPTY;
-  }
-  files_.erase(found);
-  bound_.erase("unix " + path);
-  return 0;
-}
-
-int fake_backend::make_directory(const std::string& path) {
-  if (files_.count(path)) return -EEXIST;
-  if (int error = parent_of(path)) return error;
-  files_[path] = std::make_shared<node>();
-  files_[path]->kind = node::directory;
-  return 0;
 }
 
 }  // namespace eddy::test

@@ -1,5 +1,6 @@
-// A world in memory behind the seam: streams, listeners, datagrams, pipes and files without a kernel, and time that only
-// passes where nothing else can happen. For tests of what stands above the seam; deterministic, one thread.
+// A world in memory behind the seam: streams, listeners, datagrams, pipes and files without a
+// kernel, and time that only passes where nothing else can happen. For tests of what stands above
+// the seam; deterministic, one thread.
 #pragma once
 
 #include <array>
@@ -11,17 +12,22 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "runtime/backend/backend.h"
 
 namespace eddy::test {
 
 /// Rules of this world:
-/// - An operation is taken over in one run() and reported in the next one at the earliest, in the order in which they
+/// - An operation is taken over in one run() and reported in the next one at the earliest, in the
+/// order in which they
 ///   were taken over as far as each can end; calls behind all others.
 /// - File verbs, seekable reads and writes, and calls are carried out when they are taken over.
 /// - Nothing is short but where the other end is: a stream holds 64 KiB.
 /// - A cancelled operation that waits reports -ECANCELED.
-/// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until; where that is the end
+/// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until;
+/// where that is the end
 ///   of time nothing can ever happen, and the program aborts with a sentence.
 class fake_backend final : public detail::backend {
  public:
@@ -41,11 +47,39 @@ class fake_backend final : public detail::backend {
   std::size_t open_descriptors() const noexcept;
 
  private:
-  struct channel;
   struct object;
-  struct node;
   using object_pointer = std::shared_ptr<object>;
+
+  struct channel {
+    std::deque<char> bytes;
+    bool ended = false;        // nobody writes any more
+    bool reader_gone = false;  // nobody reads any more
+    bool reset = false;        // … and the other end left bytes unread
+  };
+
+  struct node {
+    enum { file, directory, null, full } kind = file;
+    std::string bytes;
+    std::uint64_t inode = 0;
+    std::uint32_t permissions = 0644;
+  };
+
   using node_pointer = std::shared_ptr<node>;
+
+  struct object : std::enable_shared_from_this<object> {
+    std::uint32_t mode = S_IFSOCK;
+    int domain = 0;
+    int type = 0;
+    std::uint32_t flags = O_RDWR | O_NONBLOCK;
+    std::shared_ptr<channel> in, out;  // of a connected stream, a pipe
+    std::string local, peer;
+    std::uint32_t backlog = 0;
+    std::deque<object_pointer> arrived;                         // of a listener
+    std::deque<std::pair<std::string, std::string>> datagrams;  // from, bytes
+    node_pointer content;                                       // of a file
+    std::uint64_t position = 0;
+    std::map<std::pair<int, int>, std::string> options;
+  };
 
   int answer(const request&);  // result, -errno, or -EAGAIN: not yet
   int transfer_file(const request&, object&);

@@ -1,0 +1,75 @@
+// deferred<T>: a value that is set once, for any number of waiters: replies, single flight.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/guard.h>
+#include <eddy/coro/event.h>
+
+namespace eddy {
+
+/// Its loop's thread only. Destroying it with waiters aborts.
+template <class T>
+class deferred {
+  static_assert(std::is_object_v<T>, "deferred<T>: an object type");
+  static_assert(detail::safe_element<T>,
+                "g++ < 13 destroys an aggregate twice that stands as a temporary in a co_await expression (bug 99576): give "
+                "the type a constructor");
+
+ public:
+  deferred() noexcept = default;
+
+  /// False: it has been set (or failed) before, and the value is dropped.
+  bool set(T value) {
+    if (decided_.is_set()) return false;
+    value_.emplace(std::move(value));
+    decided_.set();
+    return true;
+  }
+  bool fail(std::exception_ptr error) noexcept {
+    if (decided_.is_set()) return false;
+    error_ = std::move(error);
+    decided_.set();
+    return true;
+  }
+
+  class [[nodiscard]] awaitable {
+   public:
+    class awaiter : public event::awaiter {
+     public:
+      explicit awaiter(deferred& d) noexcept : event::awaiter(d.decided_), deferred_(d) {}
+      const T& await_resume() const {
+        if (deferred_.error_) std::rethrow_exception(deferred_.error_);
+        return *deferred_.value_;
+      }
+
+     private:
+      deferred& deferred_;
+    };
+    explicit awaitable(deferred& d) noexcept : deferred_(d) {}
+    awaiter operator co_await() const noexcept { return awaiter(deferred_); }
+
+   private:
+    deferred& deferred_;
+  };
+
+  /// Waits until it is set; given without suspending where it is.
+  ///
+  /// Result      const T&, valid as long as the deferred
+  /// Errors      what fail() was given is rethrown, to each
+  /// Cancel      stops the task, in the same drain
+  /// Lifetime    the deferred must outlive the await
+  awaitable wait() noexcept { return awaitable(*this); }
+
+ private:
+  event decided_;
+  std::optional<T> value_;
+  std::exception_ptr error_;
+};
+
+}  // namespace eddy

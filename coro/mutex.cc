@@ -1,0 +1,37 @@
+// The compiled half of mutex.
+#include <eddy/coro/mutex.h>
+
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy {
+
+using namespace detail;
+
+mutex::~mutex() {
+  if (!waiting_.empty()) misuse("a mutex is destroyed while tasks wait for it");
+}
+
+std::optional<mutex::guard> mutex::try_lock() noexcept {
+  if (locked_) return std::nullopt;
+  locked_ = true;
+  return guard(*this);
+}
+
+void mutex::unlock() noexcept {
+  if (linked_work* w = waiting_.pop()) {
+    make_ready(*w);  // it has it
+  } else {
+    locked_ = false;
+  }
+}
+
+constinit const wait_type mutex::awaiter::wait_{wait_work, "mutex::lock", &mutex::awaiter::cancel, nullptr};
+
+void mutex::awaiter::cancel(work& w, ask_list&) noexcept {
+  auto& self = static_cast<linked_work&>(w);
+  if (!self.is_linked()) return;  // handed over: the lock is delivered, and the task stops at its next suspension
+  self.unlink();
+  make_stopped(self);
+}
+
+}  // namespace eddy

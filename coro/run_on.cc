@@ -1,0 +1,92 @@
+// The messages of run_on, and who sends them on which thread.
+#include <eddy/coro/run_on.h>
+
+namespace eddy::detail {
+
+namespace {
+run_on_base& call_of(work* w) noexcept { return *static_cast<run_on_base::message*>(w)->call; }
+}  // namespace
+
+constinit const work_type run_on_base::request_type{&run_request, nullptr, &drop_request};
+constinit const work_type run_on_base::cancel_type{&run_cancel, nullptr, &drop_cancel};
+constinit const work_type run_on_base::report_type{&run_report, nullptr, &drop_answer};
+constinit const work_type run_on_base::cancel_answer_type{&run_cancel_answer, nullptr, &drop_answer};
+constinit const wait_type run_on_base::wait{wait_work, "run_on", &cancel_wait, nullptr};
+
+void run_on_base::send_request(loop& home) noexcept {
+  here = &home;
+  home.foreign_started(waiter_of(*this).of->background);
+  request.type = &request_type;
+  cancel.type = &cancel_type;
+  report.type = &report_type;
+  cancel_answer.type = &cancel_answer_type;
+  request.call = cancel.call = report.call = cancel_answer.call = this;
+  guard = other_side.guard();
+  loop_of(other_side).send(request);
+}
+
+void run_on_base::cancel_wait(work& w, ask_list&) noexcept {
+  auto& self = static_cast<run_on_base&>(w);
+  if (self.cancel_sent || self.reported) return;
+  self.send_cancel();
+}
+
+void run_on_base::send_cancel() noexcept {
+  cancel_sent = true;
+  loop_of(other_side).send(cancel);
+}
+
+// ---- On the other side's thread ----
+
+void run_on_base::run_request(work* w) noexcept {
+  run_on_base& call = call_of(w);
+  try {
+    call.begin_there(call);
+  } catch (...) {
+    call.send_report();  // no memory for it: as one that was never begun
+  }
+}
+
+void run_on_base::run_cancel(work* w) noexcept {
+  run_on_base& call = call_of(w);
+  if (!call.ended && call.running_task) request_stop(*call.running_task);
+  call.here->send(call.cancel_answer);
+}
+
+void run_on_base::send_report() noexcept {
+  ended = true;
+  here->send(report);
+}
+
+void run_on_base::drop_request(work* w) noexcept { call_of(w).send_report(); }
+void run_on_base::drop_cancel(work* w) noexcept {
+  run_on_base& call = call_of(w);
+  call.here->send(call.cancel_answer);
+}
+
+// ---- On the caller's thread ----
+
+void run_on_base::run_report(work* w) noexcept {
+  run_on_base& call = call_of(w);
+  call.reported = true;
+  call.answered();
+}
+
+void run_on_base::run_cancel_answer(work* w) noexcept {
+  run_on_base& call = call_of(w);
+  call.cancel_answered = true;
+  call.answered();
+}
+
+/// The caller's runtime ends with answers on the way: its tasks have been waited for, so this cannot be.
+void run_on_base::drop_answer(work*) noexcept {}
+
+void run_on_base::answered() noexcept {
+  if (!reported || (cancel_sent && !cancel_answered)) return;
+  guard = pending_guard();
+  here->foreign_ended(waiter_of(*this).of->background);
+  if (how == ending::stopped && waiter_of(*this).of->stop_requested) stop_ready(*this);
+  resume_wait(this);
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,169 @@
+// run_on: a task of another runtime, awaited here. A task never changes its thread.
+#pragma once
+
+#include <coroutine>
+#include <functional>
+#include <optional>
+#include <source_location>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/guard.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/task.h>
+#include <eddy/runtime/runtime.h>
+
+namespace eddy {
+
+namespace detail {
+
+/// Both sides of one run_on. It lives in the caller's awaiter; each field belongs to one side, and passes to the other with
+/// a message through its mailbox. Messages: to the other side the request, then at most one cancel; back, one report, and
+/// one answer to the cancel. The caller goes on when all that were sent have been answered.
+struct run_on_base : work {
+  run_on_base(runtime& other) noexcept : other_side(other) {}
+
+  struct message : work {
+    message() noexcept = default;
+    run_on_base* call = nullptr;
+  };
+
+  // The caller's side.
+  runtime& other_side;
+  loop* here = nullptr;
+  pending_guard guard;  // holds the other side
+  bool cancel_sent = false;
+  bool cancel_answered = false;
+  bool reported = false;
+
+  // The other side's.
+  bool ended = false;
+  spawned_base* running_task = nullptr;  // while it runs there
+
+  // How it ended there; the caller's after the report.
+  ending how = ending::stopped;
+
+  message request;
+  message cancel;
+  message report;
+  message cancel_answer;
+
+  /// Begins the task there and sees to the report; on the other side's thread.
+  void (*begin_there)(run_on_base&) = nullptr;
+
+  void send_request(loop& home) noexcept;
+  void send_cancel() noexcept;
+  /// On the other side's thread: the task has ended.
+  void send_report() noexcept;
+
+  static const wait_type wait;
+
+ private:
+  static void run_request(work*) noexcept;
+  static void run_cancel(work*) noexcept;
+  static void run_report(work*) noexcept;
+  static void run_cancel_answer(work*) noexcept;
+  static void drop_request(work*) noexcept;
+  static void drop_cancel(work*) noexcept;
+  static void drop_answer(work*) noexcept;
+  static void cancel_wait(work&, ask_list&) noexcept;
+  static const work_type request_type;
+  static const work_type cancel_type;
+  static const work_type report_type;
+  static const work_type cancel_answer_type;
+  void answered() noexcept;
+};
+
+template <class T, class F, class... A>
+class run_on_awaiter : run_on_base, public awaiter_tag {
+ public:
+  run_on_awaiter(runtime& other, F& f, std::tuple<A...>& arguments) noexcept
+      : run_on_base(other), callable_(f), arguments_(arguments) {}
+  bool await_ready() const noexcept { return false; }
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    if (!enter(*this, h.promise(), wait, where)) return;
+    begin_there = &begin;
+    send_request(*h.promise().of->home);
+  }
+  T await_resume() {
+    if (how == ending::stopped) throw stopped_error();
+    if constexpr (std::is_void_v<T>) {
+      out_.take();
+    } else {
+      return out_.take();
+    }
+  }
+
+ private:
+  static void begin(run_on_base& base) {
+    auto& self = static_cast<run_on_awaiter&>(base);
+    auto handle = eddy::spawn(&watch, &self);
+    self.running_task = &handle.state();
+  }
+  /// Runs there, as a root task: the call, and then (on every way out) the report.
+  static task<> watch(run_on_awaiter* self) {
+    struct at_end {
+      run_on_awaiter& call;
+      explicit at_end(run_on_awaiter& c) noexcept : call(c) {}
+      ~at_end() { call.send_report(); }
+    } const reports(*self);
+    try {
+      task<T> body = std::apply([self](A&... a) { return std::invoke(self->callable_, std::move(a)...); }, self->arguments_);
+      if constexpr (std::is_void_v<T>) {
+        co_await std::move(body);
+        self->out_.set_value();
+      } else {
+        self->out_.set_value(co_await std::move(body));
+      }
+    } catch (...) {
+      self->out_.set_error(std::current_exception());
+    }
+    self->how = self->out_.how();
+  }
+
+  F& callable_;
+  std::tuple<A...>& arguments_;
+  outcome<storable<T>> out_;
+};
+
+template <class F, class... A>
+class [[nodiscard]] run_on_awaitable {
+ public:
+  using result_type = task_value<std::invoke_result_t<F&, A...>>;
+  run_on_awaitable(runtime& other, F&& f, A&&... a)
+      : other_(other), callable_(std::move(f)), arguments_(std::move(a)...) {}
+  run_on_awaiter<result_type, F, A...> operator co_await() && noexcept {
+    return run_on_awaiter<result_type, F, A...>(other_, callable_, arguments_);
+  }
+
+ private:
+  runtime& other_;
+  F callable_;
+  std::tuple<A...> arguments_;
+};
+
+}  // namespace detail
+
+/// Runs `fn(args...)`, a task, as a root task of another runtime, on its thread, and brings back its end.
+///
+/// Result      T
+/// Errors      its exception is rethrown; stopped_error where it was stopped there by something else than this cancel, or
+///             the other runtime ended before it ran
+/// Cancel      is sent after it; the await ends with the other side's report
+/// Lifetime    the other runtime must outlive the await; callable and arguments are kept in the awaitable, and are used and
+///             moved from on the other thread
+/// Threads     the loop here waits as for an operation; a guard holds the loop there
+template <class F, class... A>
+  requires detail::task_function<std::decay_t<F>, std::decay_t<A>...>
+auto run_on(runtime& other, F&& fn, A&&... args) {
+  EDDY_SAFE_TEMPORARY(F);
+  (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
+  return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(other, std::decay_t<F>(std::forward<F>(fn)),
+                                                                       std::decay_t<A>(std::forward<A>(args))...);
+}
+
+}  // namespace eddy

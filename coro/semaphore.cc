@@ -1,0 +1,34 @@
+// The compiled half of semaphore.
+#include <eddy/coro/semaphore.h>
+
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy {
+
+using namespace detail;
+
+semaphore::~semaphore() {
+  if (!waiting_.empty()) misuse("a semaphore is destroyed while tasks wait for it");
+}
+
+std::optional<semaphore::permit> semaphore::try_acquire() noexcept {
+  if (!free_) return std::nullopt;
+  --free_;
+  return permit(*this);
+}
+
+void semaphore::release(std::size_t count) noexcept {
+  for (; count && !waiting_.empty(); --count) make_ready(*waiting_.pop());
+  free_ += count;
+}
+
+constinit const wait_type semaphore::awaiter::wait_{wait_work, "semaphore::acquire", &semaphore::awaiter::cancel, nullptr};
+
+void semaphore::awaiter::cancel(work& w, ask_list&) noexcept {
+  auto& self = static_cast<linked_work&>(w);
+  if (!self.is_linked()) return;  // handed over: delivered
+  self.unlink();
+  make_stopped(self);
+}
+
+}  // namespace eddy

@@ -1,0 +1,61 @@
+// The compiled half of task_group.
+#include <eddy/coro/task_group.h>
+
+namespace eddy {
+
+using namespace detail;
+
+task_group::task_group() noexcept {
+  children_.group = this;
+  children_.child_ended = &child_ended;
+}
+
+loop& task_group::home() const noexcept {
+  loop& l = *above_->home;
+  if (&l != current_loop) l.check_thread();
+  return l;
+}
+
+void task_group::ask_all(ask_list& asked) noexcept {
+  if (body_) asked.ask(*body_);
+  children_.ask_children(asked);
+}
+
+void task_group::cancel() noexcept {
+  static_cast<void>(home());
+  ask_list asked(false);
+  ask_all(asked);
+  asked.run();
+}
+
+void task_group::fail(const std::exception_ptr& error) noexcept {
+  if (error_) return;  // the first counts
+  error_ = error;
+  cancel();
+}
+
+void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
+  task_group& g = *static_cast<task_group::owner&>(owner).group;
+  if (child.end == ending::stopped && g.above_->stop_requested) g.stopped_from_outside_ = true;
+  if (child.end == ending::error) {
+    child.joined = true;  // the group delivers it
+    g.fail(*child.error);
+  }
+  if (g.children_.live) return;
+  while (linked_work* w = g.waiting_.pop()) make_ready(*w);
+  if (g.all_ended_) g.all_ended_(g);
+}
+
+constinit const wait_type task_group::awaiter::wait_{wait_work, "task_group::wait", &task_group::awaiter::cancel, nullptr};
+
+void task_group::awaiter::cancel(work& w, ask_list&) noexcept {
+  auto& self = static_cast<linked_work&>(w);
+  if (self.is_linked()) {
+    self.unlink();
+    make_stopped(self);
+  } else {
+    stop_ready(self);
+  }
+}
+
+}  // namespace eddy

@@ -1,0 +1,242 @@
+// with_task_group and task_group: the ordinary way to run things side by side. A group ends when all its children have.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/guard.h>
+#include <eddy/coro/detail/root.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/task.h>
+
+namespace eddy {
+
+namespace detail {
+template <class F>
+class group_awaiter;
+}
+
+/// Given to the body of with_task_group. Its loop's thread only.
+class task_group {
+ public:
+  task_group(const task_group&) = delete;
+  task_group& operator=(const task_group&) = delete;
+
+  /// As eddy::spawn: the child does not run inside the call, callable and arguments are kept until it has ended. A child's
+  /// exception always fails the group, joined or not. In a group that was cancelled it never begins.
+  template <class F, class... A>
+    requires detail::task_function<F, A...>
+  auto spawn(F fn, A... args) {
+    return detail::spawn_in(children_, home(), above_->background, std::move(fn), std::move(args)...);
+  }
+  template <detail::our_awaitable A>
+    requires(!std::is_lvalue_reference_v<A>)
+  auto spawn(A&& aw) {
+    return detail::spawn_awaitable_in(children_, home(), above_->background, std::move(aw));
+  }
+
+  class awaiter;
+  class awaitable;
+  /// Waits until no child is left.
+  ///
+  /// Result      void
+  /// Errors      none: a child's exception comes out of the group
+  /// Cancel      stops the body, in the same drain
+  /// Lifetime    inside the group
+  awaitable wait() noexcept;
+
+  /// Asks the body and all children to stop. The group then returns in the ordinary way. Runs no user code.
+  void cancel() noexcept;
+  std::size_t size() const noexcept { return children_.live; }
+
+ protected:
+  task_group() noexcept;
+
+ private:
+  template <class F>
+  friend class detail::group_awaiter;
+  struct owner : detail::task_owner {
+    task_group* group = nullptr;
+  };
+  detail::loop& home() const noexcept;
+  void ask_all(detail::ask_list& asked) noexcept;
+  void fail(const std::exception_ptr& error) noexcept;
+  static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
+
+  owner children_;
+  detail::chain* above_ = nullptr;  // the chain that awaits the group
+  detail::chain* body_ = nullptr;   // null: the body has ended
+  bool stopped_from_outside_ = false;  // a child was
+  std::exception_ptr error_;           // the first
+  detail::work_list<> waiting_;
+  void (*all_ended_)(task_group&) noexcept = nullptr;
+};
+
+class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
+ public:
+  explicit awaiter(task_group& g) noexcept : group_(g) {}
+  bool await_ready() const noexcept { return !group_.children_.live && detail::may_take(); }
+  template <detail::our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    if (!detail::enter(*this, h.promise(), wait_, where)) return;
+    if (group_.children_.live) {
+      group_.waiting_.push(*this);
+    } else {
+      detail::make_ready(*this);
+    }
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void cancel(detail::work& w, detail::ask_list&) noexcept;
+  static const detail::wait_type wait_;
+  task_group& group_;
+};
+
+class [[nodiscard]] task_group::awaitable {
+ public:
+  explicit awaitable(task_group& g) noexcept : group_(g) {}
+  awaiter operator co_await() const noexcept { return awaiter(group_); }
+
+ private:
+  task_group& group_;
+};
+
+inline task_group::awaitable task_group::wait() noexcept { return awaitable(*this); }
+
+namespace detail {
+
+template <class F>
+class group_awaiter : boundary {
+ public:
+  using body_task = std::invoke_result_t<F&, task_group&>;
+  static_assert(is_task<body_task>::value, "with_task_group: the body is a function (task_group&) that gives a task");
+  using T = task_value<body_task>;
+
+  explicit group_awaiter(F& f) noexcept : make_(f) {}
+  using boundary::await_ready;
+  friend awaiter_tag;
+
+  template <our_promise P>
+  bool await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    enter_boundary(h.promise(), wait, where);
+    group_.self = this;
+    group_.above_ = &above();
+    group_.children_.stopping = above().stop_requested;
+    try {
+      task_.emplace(make_(group_));
+    } catch (...) {
+      group_.fail(std::current_exception());
+    }
+    if (task_) {
+      body_.emplace(static_cast<body_task&&>(*task_));
+      body_->prepare(*this, waiter(), false);
+      group_.body_ = &body_->inner;
+      if (!body_->start()) return true;
+      body_ended();
+    }
+    if (group_.children_.live) {
+      group_.all_ended_ = &all_ended;
+      return true;
+    }
+    if (stops()) {
+      stop();
+      return true;
+    }
+    leave();
+    return false;
+  }
+  T await_resume() {
+    if (group_.error_) std::rethrow_exception(std::move(group_.error_));
+    if constexpr (std::is_void_v<T>) {
+      if (body_->out.how() != ending::stopped) body_->out.take();
+    } else {
+      if (body_->out.how() == ending::stopped) throw stopped_error();  // by the group's own cancel()
+      return body_->out.take();
+    }
+  }
+
+ private:
+  template <class, class>
+  friend class branch;
+  struct group_with_owner : task_group {
+    group_awaiter* self = nullptr;
+  };
+
+  void body_ended() noexcept {
+    group_.body_ = nullptr;
+    if (body_->out.how() == ending::error) group_.fail(body_->out.error());
+  }
+  bool stops() const noexcept {
+    return !group_.error_ && above().stop_requested &&
+           (group_.stopped_from_outside_ || (body_ && const_cast<group_awaiter*>(this)->body_->out.how() == ending::stopped));
+  }
+  void ended(auto&) noexcept {
+    body_ended();
+    if (group_.children_.live) {
+      group_.all_ended_ = &all_ended;
+    } else {
+      finish();
+    }
+  }
+  static void all_ended(task_group& g) noexcept { static_cast<group_with_owner&>(g).self->finish(); }
+  void finish() noexcept {
+    if (stops()) {
+      stop();
+    } else {
+      deliver();
+    }
+  }
+
+  static group_awaiter& of(work& w) noexcept { return static_cast<group_awaiter&>(static_cast<boundary&>(w)); }
+  static void cancel(work& w, ask_list& asked) noexcept { of(w).group_.ask_all(asked); }
+  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
+    const auto& g = static_cast<const group_awaiter&>(static_cast<const boundary&>(w)).group_;
+    if (g.body_) f(x, *g.body_);
+    for (const spawned_base* s = g.children_.first; s; s = s->next_sibling) f(x, *s);
+  }
+  static constexpr wait_type wait{wait_work, "with_task_group", &cancel, &visit};
+
+  F& make_;
+  group_with_owner group_;
+  std::optional<body_task> task_;
+  std::optional<branch<body_task&&, group_awaiter>> body_;
+};
+
+template <class F>
+class [[nodiscard]] group_awaitable {
+ public:
+  explicit group_awaitable(F&& f) : body_(std::move(f)) {}
+  group_awaiter<F> operator co_await() && noexcept { return group_awaiter<F>(body_); }
+
+ private:
+  F body_;
+};
+
+}  // namespace detail
+
+/// Runs `body(group)` and what it spawns into the group; ends when body and all children have ended. (The children outlive
+/// the body's locals: what they refer to must live outside.)
+///
+/// Result      the body's value
+/// Errors      the first exception of the body or a child: the others are cancelled and waited for, later exceptions are
+///             dropped. stopped_error where the group's own cancel() stopped a body that gives a value
+/// Cancel      reaches the body and all children; if one of them was stopped by it, the awaiting task stops too
+/// Lifetime    the body's callable is kept in the awaitable
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, task_group&>
+auto with_task_group(F&& body) {
+  EDDY_SAFE_TEMPORARY(F);
+  return detail::group_awaitable<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)));
+}
+
+}  // namespace eddy

@@ -1,0 +1,86 @@
+// Streams as concepts, and what can be done with any of them: read_exactly, write_all, copy.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/task.h>
+#include <eddy/io/buffer.h>
+#include <eddy/runtime/result.h>
+
+namespace eddy {
+
+/// Has `read(mutable_buffer)`, an awaitable of result<std::size_t>: at least one byte, 0 at the end.
+template <class S>
+concept readable_stream = requires(S& s, mutable_buffer b) {
+  { s.read(b) } -> detail::our_awaitable;
+  requires std::same_as<detail::result_of<decltype(s.read(b))>, result<std::size_t>>;
+};
+
+/// Has `write(const_buffer)`, an awaitable of result<std::size_t>: at least one byte.
+template <class S>
+concept writable_stream = requires(S& s, const_buffer b) {
+  { s.write(b) } -> detail::our_awaitable;
+  requires std::same_as<detail::result_of<decltype(s.write(b))>, result<std::size_t>>;
+};
+
+/// Fills the whole buffer.
+///
+/// Result      success: buffer.size() bytes have come
+/// Errors      end_of_stream: it ended before; else the stream's own
+/// Cancel      stops the task; an unknown part has been read: close the stream
+/// Lifetime    stream and buffer must outlive the await
+template <readable_stream S>
+task<result<void>> read_exactly(S& stream, mutable_buffer buffer) {
+  mutable_buffer rest = buffer;
+  while (!rest.empty()) {
+    const result<std::size_t> n = co_await stream.read(rest);
+    if (!n) co_return n.error();
+    if (*n == 0) co_return errc::end_of_stream;
+    rest = rest.from(*n);
+  }
+  co_return result<void>();
+}
+
+/// Writes all of it.
+///
+/// Result      success: data.size() bytes have been taken
+/// Errors      the stream's own; an unknown part has then been written
+/// Cancel      stops the task; an unknown part has been written: close the stream
+/// Lifetime    stream and data must outlive the await, the data unchanged
+template <writable_stream S>
+task<result<void>> write_all(S& stream, const_buffer data) {
+  const_buffer rest = data;
+  while (!rest.empty()) {
+    const result<std::size_t> n = co_await stream.write(rest);
+    if (!n) co_return n.error();
+    rest = rest.from(*n);
+  }
+  co_return result<void>();
+}
+
+/// Reads `from` to its end and writes it all to `to`, whose end is left to the caller.
+///
+/// Result      how many bytes
+/// Errors      those of either stream; an unknown part has then been moved
+/// Cancel      stops the task; an unknown part has been moved: close both
+/// Lifetime    both streams must outlive the await
+template <readable_stream From, writable_stream To>
+task<result<std::uint64_t>> copy(From& from, To& to) {
+  constexpr std::size_t size = 64 * 1024;
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
+  std::uint64_t moved = 0;
+  for (;;) {
+    const result<std::size_t> n = co_await from.read(mutable_buffer(buffer.get(), size));
+    if (!n) co_return n.error();
+    if (*n == 0) co_return moved;
+    const result<void> written = co_await write_all(to, const_buffer(buffer.get(), *n));
+    if (!written) co_return written.error();
+    moved += *n;
+  }
+}
+
+}  // namespace eddy

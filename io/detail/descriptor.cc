@@ -1,0 +1,242 @@
+// Descriptors: who may use one, what is in flight, closing.
+#include <eddy/io/detail/descriptor.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <eddy/runtime/detail/abort.h>
+
+namespace eddy::detail {
+
+namespace {
+
+/// Listeners that found no descriptor free, and wait until one is closed on this thread.
+struct closes {
+  std::uint64_t count = 0;
+  work_list<> told;
+};
+closes& here() noexcept {
+  static thread_local closes c;
+  return c;
+}
+
+void note_close() noexcept {
+  closes& c = here();
+  ++c.count;
+  while (linked_work* w = c.told.pop()) w->run();
+}
+
+request of_descriptor(verb what, int number) noexcept {
+  request r;
+  r.what = what;
+  r.descriptor = number;
+  return r;
+}
+
+}  // namespace
+
+int ask_here(const request& r) noexcept { return current_loop ? current_loop->ask(r) : ask_world(0, r); }
+
+std::uint64_t closes_here() noexcept { return here().count; }
+void tell_of_next_close(linked_work& w) noexcept { here().told.push(w); }
+
+// ---- A wait ------------------------------------------------------------------------------------------------------------
+
+bool io_wait::refuse() noexcept {
+  if (on && !on->usable()) {
+    result = -EBADF;
+    return true;
+  }
+  if (ask.length) return false;
+  if (ask.what == verb::read || ask.what == verb::receive) {
+    result = -EINVAL;
+    return true;
+  }
+  if (ask.what == verb::write || ask.what == verb::send) {
+    result = 0;
+    return true;
+  }
+  return false;
+}
+
+bool io_wait::enter_io(promise_base& p, std::source_location at) noexcept {
+  if (!enter(*this, p, *static_cast<const io_kind*>(type), at)) return false;
+  if (!settled) return true;
+  make_ready(*this);  // the budget is spent: it queues with its result
+  return false;
+}
+
+void io_wait::begin_io() noexcept {
+  if (on) on->claim(*this);
+  begin_again();
+}
+
+void io_wait::finish(work* w) noexcept {
+  io_wait& self = of(w);
+  if (self.claimed) self.on->leave(self);
+  resume_operation(w);
+}
+
+void io_wait::end(work& w, ask_list&) noexcept { of(&w).end(); }
+
+void io_wait::end() noexcept {
+  if (paused) {
+    static_cast<const io_kind*>(type)->interrupt(*this);
+  } else {
+    home().cancel(*this);
+  }
+}
+
+// ---- Closing -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr io_kind close_kind(void (*run)(work*) noexcept, const char* name) noexcept {
+  io_kind kind = make_io_kind(name, io_slot::shared, false, run);
+  kind.cancel = [](work&, ask_list&) noexcept {};
+  return kind;
+}
+
+}  // namespace
+
+constinit const io_kind close_wait::stream_kind = close_kind(&close_wait::run_in_close_phase, "close");
+constinit const io_kind close_wait::file_kind = close_kind(&close_wait::run_in_poll, "file::close");
+
+close_wait::close_wait(descriptor& d) noexcept
+    : io_wait(&d, d.kind_ == descriptor::kind::file ? file_kind : stream_kind, of_descriptor(verb::close, -1)) {}
+
+bool close_wait::await_ready() noexcept {
+  if (on->usable()) return false;
+  settled = true;
+  result = -EBADF;
+  return may_take();
+}
+
+/// Runs no user code: whoever is ended goes on later in this drain, or with the report.
+void close_wait::begin_close() noexcept {
+  on->belong_to(home());
+  on->closer_ = this;
+  ask.descriptor = on->number_;
+  home().closing_started();
+  for (io_wait* first : on->in_flight_) {
+    for (io_wait* w = first; w; w = w->next_on) {
+      // A task that is being stopped as well is stopped, if its operation did nothing.
+      if (!waiter_of(*w).of->stop_requested) w->closed = true;
+      w->end();
+    }
+  }
+  if (!on->in_flight_[0] && !on->in_flight_[1]) proceed();
+}
+
+/// The last operation on the descriptor has left the kernel.
+void close_wait::proceed() noexcept {
+  if (on->kind_ == descriptor::kind::file) {
+    home().closing_ended();  // pending as an operation from here on
+    begin_again();
+  } else {
+    home().make_closing(*this);
+  }
+}
+
+void close_wait::run_in_close_phase(work* w) noexcept {
+  auto& self = static_cast<close_wait&>(of(w));
+  if (self.settled) return resume_wait(w);
+  self.home().closing_ended();
+  self.closed_with(self.home().ask(self.ask));
+}
+
+void close_wait::run_in_poll(work* w) noexcept {
+  auto& self = static_cast<close_wait&>(of(w));
+  if (self.settled) return resume_wait(w);
+  self.closed_with(self.result);
+}
+
+void close_wait::closed_with(int answer) noexcept {
+  result = answer;
+  on->number_ = -1;
+  on->closer_ = nullptr;
+  note_close();
+  resume_wait(this);
+}
+
+eddy::result<void> close_wait::await_resume() const noexcept { return void_result(result); }
+
+// ---- A descriptor ------------------------------------------------------------------------------------------------------
+
+descriptor::descriptor(int number, kind k) noexcept
+    : number_(number), world_(current_loop ? current_loop->id() : 0), kind_(k) {}
+
+descriptor::descriptor(descriptor&& other) noexcept
+    : world_(other.world_), kind_(other.kind_), used_(other.used_) {
+  if (other.in_flight()) misuse("a stream, listener or file is moved while an operation on it is in flight");
+  number_ = std::exchange(other.number_, -1);
+}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  if (this == &other) return *this;
+  if (other.in_flight() || in_flight()) {
+    misuse("a stream, listener or file is moved while an operation on it is in flight");
+  }
+  drop();
+  number_ = std::exchange(other.number_, -1);
+  world_ = other.world_;
+  kind_ = other.kind_;
+  used_ = other.used_;
+  return *this;
+}
+
+descriptor::~descriptor() { drop(); }
+
+/// Through its world, which keeps knowledge of it under its number.
+void descriptor::drop() noexcept {
+  if (in_flight()) misuse("a stream, listener or file is destroyed while an operation on it is in flight");
+  if (number_ < 0) return;
+  ask_world(world_, of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
+  number_ = -1;
+  if (kind_ != kind::lent) note_close();
+}
+
+int descriptor::release() noexcept {
+  if (in_flight()) misuse("a stream is released while an operation on it is in flight");
+  if (number_ >= 0) ask_world(world_, of_descriptor(verb::forget, number_));
+  return std::exchange(number_, -1);
+}
+
+int descriptor::ask(request r) const noexcept {
+  if (!usable()) return -EBADF;
+  r.descriptor = number_;
+  if (current_loop && current_loop->id() == world_) return current_loop->ask(r);
+  return ask_world(world_, r);
+}
+
+void descriptor::belong_to(loop& l) noexcept {
+  if (l.id() != world_) {
+    if (used_) misuse("a stream, listener or file is used in another runtime than that of its first operation");
+    world_ = l.id();
+    l.ask(of_descriptor(verb::forget, number_));  // what was known there of the number was another's
+  }
+  used_ = true;
+}
+
+void descriptor::claim(io_wait& w) noexcept {
+  belong_to(w.home());
+  const auto& table = *static_cast<const io_kind*>(w.type);
+  io_wait*& first = in_flight_[static_cast<std::size_t>(table.slot)];
+  if (first && table.exclusive) misuse("a second operation is begun while one of its kind is in flight", table.name);
+  w.ask.descriptor = number_;
+  w.previous_on = nullptr;
+  w.next_on = first;
+  if (first) first->previous_on = &w;
+  first = &w;
+  w.claimed = true;
+}
+
+void descriptor::leave(io_wait& w) noexcept {
+  const auto& table = *static_cast<const io_kind*>(w.type);
+  if (w.next_on) w.next_on->previous_on = w.previous_on;
+  (w.previous_on ? w.previous_on->next_on : in_flight_[static_cast<std::size_t>(table.slot)]) = w.next_on;
+  w.claimed = false;
+  if (closer_ && !in_flight_[0] && !in_flight_[1]) closer_->proceed();
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,267 @@
+// Sockets, as requests to the world they are in.
+#include <eddy/io/detail/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace eddy::detail {
+
+namespace {
+
+request of(verb what) noexcept {
+  request r;
+  r.what = what;
+  return r;
+}
+
+request with(verb what, const void* address, std::size_t size) noexcept {
+  request r = of(what);
+  r.address = address_of(address);
+  r.length = length_of(size);
+  return r;
+}
+
+int set_flag(const descriptor& d, int level, int name, bool on) noexcept {
+  const int value = on;
+  request r = with(verb::set_option, &value, sizeof value);
+  r.options = static_cast<std::uint32_t>(level);
+  r.second = name;
+  return d.ask(r);
+}
+
+socket_address name_of(const descriptor& d, verb which) noexcept {
+  sockaddr_storage name{};
+  std::uint32_t size = sizeof name;
+  request r = of(which);
+  r.address = address_of(&name);
+  r.offset = address_of(&size);
+  if (d.ask(r) < 0) return {};
+  auto address = socket_address::from_native(&name, size);
+  return address ? *address : socket_address();
+}
+
+int make_socket(int family) noexcept {
+  request r = of(verb::socket);
+  r.descriptor = family;
+  r.options = SOCK_STREAM;
+  return ask_here(r);
+}
+
+}  // namespace
+
+transfer receive(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
+  return transfer(on, kind, with(verb::receive, b.data(), b.size()));
+}
+transfer send(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
+  return transfer(on, kind, with(verb::send, b.data(), b.size()));
+}
+transfer read_stream(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
+  request r = with(verb::read, b.data(), b.size());
+  r.offset = current_position;
+  return transfer(on, kind, r);
+}
+transfer write_stream(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
+  request r = with(verb::write, b.data(), b.size());
+  r.offset = current_position;
+  return transfer(on, kind, r);
+}
+
+result<void> shutdown_write(const descriptor& d) noexcept {
+  request r = of(verb::shutdown);
+  r.options = SHUT_WR;
+  return void_result(d.ask(r));
+}
+socket_address local_address(const descriptor& d) noexcept { return name_of(d, verb::local_name); }
+socket_address peer_address(const descriptor& d) noexcept { return name_of(d, verb::peer_name); }
+result<void> set_no_delay(const descriptor& d, bool on) noexcept {
+  return void_result(set_flag(d, IPPROTO_TCP, TCP_NODELAY, on));
+}
+
+result<descriptor> adopt_socket(int number) noexcept {
+  int type = 0;
+  std::uint32_t size = sizeof type;
+  request r = of(verb::get_option);
+  r.descriptor = number;
+  r.address = address_of(&type);
+  r.offset = address_of(&size);
+  r.options = SOL_SOCKET;
+  r.second = SO_TYPE;
+  if (const int answer = ask_here(r); answer < 0) return from_errno(-answer);
+  if (type != SOCK_STREAM) return from_errno(EPROTOTYPE);
+  request flags = of(verb::file_flags);
+  flags.descriptor = number;
+  const int now = ask_here(flags);
+  if (now < 0) return from_errno(-now);
+  // Set in any case: what is known here of the number is forgotten with it.
+  flags.options = static_cast<std::uint32_t>(now | O_NONBLOCK);
+  if (const int answer = ask_here(flags); answer < 0) return from_errno(-answer);
+  return descriptor(number, descriptor::kind::stream);
+}
+
+result<std::pair<descriptor, descriptor>> make_pair() noexcept {
+  int both[2] = {-1, -1};
+  request r = of(verb::pair);
+  r.descriptor = AF_UNIX;
+  r.options = SOCK_STREAM;
+  r.address = address_of(both);
+  if (const int answer = ask_here(r); answer < 0) return from_errno(-answer);
+  return std::pair(descriptor(both[0], descriptor::kind::stream), descriptor(both[1], descriptor::kind::stream));
+}
+
+result<listener> make_listener(const socket_address& at, const listen_options& options) noexcept {
+  const int number = make_socket(at.family());
+  if (number < 0) return from_errno(-number);
+  descriptor socket(number, descriptor::kind::stream);
+  int answer = 0;
+  if (at.family() != AF_UNIX) {
+    if (answer >= 0 && options.reuse_address) answer = set_flag(socket, SOL_SOCKET, SO_REUSEADDR, true);
+    if (answer >= 0 && options.reuse_port) answer = set_flag(socket, SOL_SOCKET, SO_REUSEPORT, true);
+    // Accepted streams inherit it.
+    if (answer >= 0) answer = set_flag(socket, IPPROTO_TCP, TCP_NODELAY, true);
+  }
+  if (answer >= 0) answer = socket.ask(with(verb::bind, at.data(), at.size()));
+  if (answer >= 0) {
+    request r = of(verb::listen);
+    r.length = static_cast<std::uint32_t>(options.backlog);
+    answer = socket.ask(r);
+  }
+  if (answer < 0) return from_errno(-answer);
+  return listener(std::move(socket));
+}
+
+// ---- accept ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr duration exhausted_pause = std::chrono::milliseconds(100);
+/// So many connections in a row are skipped; a system that refuses for ever is then reported.
+constexpr unsigned most_skipped = 1024;
+
+/// Errors of the connection that was to be accepted, not of the listener: accept(2).
+bool concerns_connection(int error) noexcept {
+  switch (error) {
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EPROTO:
+    case EPERM:  // a firewall
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP:
+    case ETIMEDOUT: return true;
+    default: return false;
+  }
+}
+
+bool is_exhaustion(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+request accept_request() noexcept {
+  request r = of(verb::accept);
+  r.options = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return r;
+}
+
+}  // namespace
+
+constinit const work_type accept_wait::pause_over{
+    [](work* w) noexcept {
+      accept_wait& self = *static_cast<pause_timer*>(static_cast<linked_work*>(w))->of;
+      self.paused = false;
+      self.told_.unlink();
+      self.begin_again();
+    },
+    &wait_in_background};
+
+constinit const work_type accept_wait::close_told{
+    [](work* w) noexcept {
+      auto& self = *static_cast<accept_wait*>(w->context);
+      self.paused = false;
+      self.home().cancel_timer(self.pause_, wait_in_background(&self));
+      self.begin_again();
+    },
+    nullptr};
+
+accept_wait::accept_wait(listener& from, const io_kind& kind) noexcept
+    : io_wait(&from.socket, kind, accept_request()), from_(from), told_(close_told) {}
+
+void accept_wait::begin_accept() noexcept {
+  const bool waits = std::exchange(from_.exhausted, false) && from_.closes == closes_here() &&
+                     home().now() < from_.ask_again;
+  if (waits) {
+    on->claim(*this);
+    pause();
+  } else {
+    begin_io();
+  }
+}
+
+void accept_wait::pause() noexcept {
+  paused = true;
+  pause_.type = &pause_over;
+  pause_.context = context;
+  pause_.of = this;
+  home().start_timer(pause_, from_.ask_again, wait_in_background(this));
+  told_.context = this;
+  tell_of_next_close(told_);
+}
+
+/// Nothing has begun: the report that ends it is ours.
+void accept_wait::interrupt(io_wait& w) noexcept {
+  auto& self = static_cast<accept_wait&>(w);
+  self.paused = false;
+  self.told_.unlink();
+  self.home().cancel_timer(self.pause_, wait_in_background(&self));
+  self.from_.exhausted = true;  // the next one waits as well
+  self.cancel_asked = true;
+  self.result = -ECANCELED;
+  make_ready(self);
+}
+
+void accept_wait::reported(work* w) noexcept {
+  auto& self = static_cast<accept_wait&>(of(w));
+  if (self.claimed && self.result < 0) {
+    const int error = -self.result;
+    if (is_exhaustion(error)) {
+      self.from_.exhausted = true;
+      self.from_.closes = closes_here();
+      self.from_.ask_again = later(self.home().now(), exhausted_pause);
+    } else if (concerns_connection(error) && ++self.skipped_ < most_skipped) {
+      if (!self.cancel_asked) return self.begin_again();
+      self.result = -ECANCELED;  // it took nothing
+    }
+  }
+  finish(w);
+}
+
+// ---- connect -----------------------------------------------------------------------------------------------------------
+
+connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int refusal) noexcept
+    : io_wait(nullptr, kind, with(verb::connect, to.data(), to.size())), to_(to) {
+  result = refusal;
+}
+
+/// The socket is made first; where there is none its error queues like any other end.
+void connect_wait::begin_connect() noexcept {
+  if (!result) {
+    const int number = make_socket(to_.family());
+    if (number >= 0) {
+      socket_ = descriptor(number, descriptor::kind::stream);
+      on = &socket_;
+      begin_io();
+      return;
+    }
+    result = number;
+  }
+  make_ready(*this);
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,156 @@
+// What TCP and Unix sockets have in common: making, binding, connecting, accepting. Not an interface for users.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <source_location>
+#include <utility>
+
+#include <eddy/io/buffer.h>
+#include <eddy/io/detail/descriptor.h>
+#include <eddy/io/socket_address.h>
+#include <eddy/runtime/timers.h>
+
+namespace eddy {
+
+/// How a listener listens. `reuse_address` and `reuse_port` are TCP's.
+struct listen_options {
+  int backlog = 4096;         ///< connections that wait for accept(); the system may have a lower limit
+  bool reuse_address = true;  ///< the port may be bound at once after a server's end
+  bool reuse_port = false;    ///< several listeners share the port, and the kernel spreads the connections
+};
+
+namespace detail {
+
+transfer receive(descriptor&, const io_kind&, mutable_buffer) noexcept;
+transfer send(descriptor&, const io_kind&, const_buffer) noexcept;
+/// A pipe, a terminal.
+transfer read_stream(descriptor&, const io_kind&, mutable_buffer) noexcept;
+transfer write_stream(descriptor&, const io_kind&, const_buffer) noexcept;
+
+result<void> shutdown_write(const descriptor&) noexcept;
+/// Empty where the socket has none, or is closed.
+socket_address local_address(const descriptor&) noexcept;
+socket_address peer_address(const descriptor&) noexcept;
+result<void> set_no_delay(const descriptor&, bool on) noexcept;
+/// A stream socket from elsewhere; made O_NONBLOCK.
+result<descriptor> adopt_socket(int number) noexcept;
+/// Two connected Unix stream sockets.
+result<std::pair<descriptor, descriptor>> make_pair() noexcept;
+
+/// A listening socket, and what its last accept() said.
+struct listener {
+  explicit listener(descriptor s) noexcept : socket(std::move(s)) {}
+  descriptor socket;
+  bool exhausted = false;  ///< there was no descriptor, or no memory, for a connection
+  std::uint64_t closes = 0;  ///< closes_here() then
+  time_point ask_again{};    ///< and when to ask again in any case
+};
+result<listener> make_listener(const socket_address&, const listen_options&) noexcept;
+
+// ---- accept ----
+
+/// Accepts one connection. What concerns only a connection that has gone is skipped here. After an error of resources the
+/// next wait begins with a pause, which a close on this thread ends.
+class accept_wait : public io_wait {
+ public:
+  accept_wait(listener&, const io_kind&) noexcept;
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    if (enter_io(h.promise(), at)) begin_accept();
+  }
+  static void reported(work*) noexcept;
+  static void interrupt(io_wait&) noexcept;
+
+ protected:
+  ~accept_wait() = default;
+
+ private:
+  struct pause_timer : timer {
+    accept_wait* of = nullptr;
+  };
+  void begin_accept() noexcept;
+  void pause() noexcept;
+  void end_pause() noexcept;
+  static const work_type pause_over;
+  static const work_type close_told;
+
+  listener& from_;
+  unsigned skipped_ = 0;
+  pause_timer pause_;
+  linked_work told_;
+};
+
+template <class S>
+class accept_awaiter : public accept_wait {
+ public:
+  using accept_wait::accept_wait;
+  eddy::result<S> await_resume() const noexcept {
+    if (result < 0) return from_errno(-result);
+    return S(descriptor(result, descriptor::kind::stream));
+  }
+};
+
+template <class S>
+class [[nodiscard]] accept_awaitable {
+ public:
+  accept_awaitable(listener& from, const io_kind& kind) noexcept : from_(&from), kind_(&kind) {}
+  accept_awaiter<S> operator co_await() && noexcept { return accept_awaiter<S>(*from_, *kind_); }
+
+ private:
+  listener* from_;
+  const io_kind* kind_;
+};
+
+constexpr io_kind make_accept_kind(const char* name) noexcept {
+  return make_io_kind(name, io_slot::reading, true, &accept_wait::reported, &accept_wait::interrupt);
+}
+
+// ---- connect ----
+
+/// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this awaiter.
+class connect_wait : public io_wait {
+ public:
+  connect_wait(const io_kind&, const socket_address& to, int refusal) noexcept;
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    if (enter_io(h.promise(), at)) begin_connect();
+  }
+
+ protected:
+  ~connect_wait() = default;
+  descriptor socket_;
+
+ private:
+  void begin_connect() noexcept;
+  const socket_address& to_;
+};
+
+template <class S>
+class connect_awaiter : public connect_wait {
+ public:
+  using connect_wait::connect_wait;
+  eddy::result<S> await_resume() noexcept {
+    if (result < 0) return from_errno(-result);
+    return S::connected(std::move(socket_));
+  }
+};
+
+template <class S>
+class [[nodiscard]] connect_awaitable {
+ public:
+  /// `refusal`: 0 or -errno
+  connect_awaitable(const io_kind& kind, const socket_address& to, int refusal) noexcept
+      : kind_(&kind), to_(to), refusal_(refusal) {}
+  connect_awaiter<S> operator co_await() && noexcept { return connect_awaiter<S>(*kind_, to_, refusal_); }
+
+ private:
+  const io_kind* kind_;
+  socket_address to_;
+  int refusal_;
+};
+
+}  // namespace detail
+}  // namespace eddy

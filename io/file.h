@@ -1,0 +1,222 @@
+// Files: opened, read and written by offset or in order; and whole files in one call. Names are in
+// <eddy/io/filesystem.h>.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <eddy/coro/task.h>
+#include <eddy/io/buffer.h>
+#include <eddy/io/detail/descriptor.h>
+#include <eddy/io/detail/path.h>
+#include <eddy/runtime/result.h>
+
+namespace eddy {
+
+/// How a file is opened; combined with `|`.
+enum class open_mode : unsigned {
+  read = 1,
+  write = 2,
+  append = 4,      ///< write, and every write goes to the end
+  create = 8,      ///< make it where it is not there
+  truncate = 16,   ///< make it empty (with write)
+  exclusive = 32,  ///< with create: it must not be there yet
+  direct = 64,     ///< past the page cache: the caller aligns buffers, lengths and offsets
+};
+constexpr open_mode operator|(open_mode a, open_mode b) noexcept {
+  return static_cast<open_mode>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr bool has(open_mode all, open_mode one) noexcept {
+  return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) != 0;
+}
+
+/// An open file. The destructor closes it at once, which may block on some file systems; close() does not.
+///
+/// Threads   From its first operation it belongs to one runtime, and use in another aborts.
+/// Overlap   read() and write() share the object's position: one at a time, a second aborts. Any number of the others.
+/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or closed, answers with
+///           bad_file_descriptor.
+class file {
+  class open_awaiter;
+  class position_awaiter;
+  class position_awaitable;
+  class size_awaiter;
+  class size_awaitable;
+
+ public:
+  /// Opens `path`. What it makes has `permissions`, less the process's umask.
+  ///
+  /// Result      the file, its position at the beginning
+  /// Errors      no_such_file_or_directory, permission_denied, is_a_directory (to write), not_a_directory, file_exists,
+  ///             too_many_files_open, …; invalid_argument: neither read, write nor append; truncate without write; a '\0'
+  ///             in the path
+  /// Cancel      not begun: stops the task. Begun: waited for, and the file is delivered
+  /// Lifetime    the path is kept in the awaitable
+  static detail::path_awaitable<open_awaiter> open(std::string path, open_mode mode, unsigned permissions = 0666) noexcept;
+
+  /// Reads from `offset`, all of the buffer where the file has as much.
+  ///
+  /// Result      bytes at the front of `buffer`: fewer than its size only at the end of the file; 0: there
+  /// Errors      is_a_directory, io_error, …; bad_file_descriptor: not open to read, or closed; invalid_seek: it has no
+  ///             offsets (a pipe, a terminal); invalid_argument: an empty buffer; operation_canceled: another task closes
+  ///             it, and nothing was done
+  /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
+  /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
+  detail::transfer read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
+
+  /// Writes at `offset` (opened with append: at the end), all of the data where there is room.
+  ///
+  /// Result      bytes taken from the front of `data`: fewer than its size only where an error came after some; 0 where
+  ///             it is empty
+  /// Errors      no_space_on_device, file_too_large, io_error, …; bad_file_descriptor: not open to write, or closed;
+  ///             operation_canceled: another task closes it, and nothing was done
+  /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
+  /// Lifetime    file and data must outlive the await, the data unchanged
+  detail::transfer write_at(const_buffer data, std::uint64_t offset) noexcept;
+
+  /// Reads at this object's position, which moves behind what was read. What has no offsets (a pipe, a terminal) is read as
+  /// a stream: at least one byte, 0 at its end, and it can be cancelled.
+  ///
+  /// Result      as read_at
+  /// Errors      as read_at
+  /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
+  /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
+  position_awaitable read(mutable_buffer buffer) noexcept;
+
+  /// Writes at this object's position, which moves behind what was written; opened with append, at the end, and the
+  /// position stays. What has no offsets is written as a stream: at least one byte.
+  ///
+  /// Result      as write_at
+  /// Errors      as write_at; broken_pipe
+  /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
+  /// Lifetime    file and data must outlive the await, the data unchanged
+  position_awaitable write(const_buffer data) noexcept;
+
+  /// Asks how large it is.
+  ///
+  /// Result      bytes; 0 for what has no size
+  /// Errors      bad_file_descriptor, io_error; operation_canceled: another task closes it
+  /// Cancel      not begun: stops the task. Begun: waited for, and the size is delivered
+  /// Lifetime    the file must outlive the await
+  size_awaitable size() noexcept;
+
+  /// Cuts it off, or fills it up with zeros, to `size` bytes. The position stays.
+  ///
+  /// Result      success
+  /// Errors      invalid_argument (not open to write, no file, or too large for the system's offsets), file_too_large,
+  ///             io_error, …; bad_file_descriptor: closed; operation_canceled: another task closes it
+  /// Cancel      not begun: stops the task. Begun: waited for
+  /// Lifetime    the file must outlive the await
+  detail::io_awaitable<void> truncate(std::uint64_t size) noexcept;
+
+  /// Waits until everything written has reached the device.
+  ///
+  /// Result      success
+  /// Errors      io_error, no_space_on_device: something written earlier is lost; invalid_argument: no file;
+  ///             bad_file_descriptor: closed; operation_canceled: another task closes it
+  /// Cancel      not begun: stops the task. Begun: waited for
+  /// Lifetime    the file must outlive the await
+  detail::io_awaitable<void> sync() noexcept;
+
+  /// Waits until the content written has reached the device, with no more of its attributes than reading it needs.
+  ///
+  /// Result      success
+  /// Errors      as sync
+  /// Cancel      not begun: stops the task. Begun: waited for
+  /// Lifetime    the file must outlive the await
+  detail::io_awaitable<void> sync_data() noexcept;
+
+  /// Ends what other tasks await on the file and has not begun (with operation_canceled), waits for the rest, and closes it.
+  ///
+  /// Result      success
+  /// Errors      bad_file_descriptor: it is closed, or being closed, already; io_error, no_space_on_device: what was
+  ///             written earlier is lost (it is closed all the same)
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Lifetime    the file must outlive the await
+  detail::close_awaitable close() noexcept { return detail::close_awaitable(descriptor_); }
+
+  /// The descriptor; -1 once closed. It stays the file's.
+  int native_handle() const noexcept { return descriptor_.number(); }
+
+ private:
+  file(detail::descriptor d, bool appends) noexcept : descriptor_(std::move(d)), appends_(appends) {}
+  friend task<result<std::string>> read_file(std::string path);
+
+  detail::descriptor descriptor_;
+  std::uint64_t position_ = 0;
+  bool appends_ = false;
+  bool is_stream_ = false;  // has no offsets, as its first read or write has found
+};
+
+class file::open_awaiter : public detail::io_wait {
+ public:
+  using io_wait::io_wait;
+  eddy::result<file> await_resume() const noexcept;
+};
+
+class file::position_awaiter : public detail::io_wait {
+ public:
+  position_awaiter(file& f, const detail::io_kind& kind, const request& r) noexcept
+      : io_wait(&f.descriptor_, kind, r), file_(f) {}
+  template <detail::our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    if (enter_io(h.promise(), at)) begin_at_position();
+  }
+  eddy::result<std::size_t> await_resume() const noexcept;
+  static void reported(detail::work*) noexcept;
+
+ private:
+  void begin_at_position() noexcept;
+  file& file_;
+};
+
+class [[nodiscard]] file::position_awaitable {
+ public:
+  position_awaitable(file& f, const detail::io_kind& kind, const request& r) noexcept
+      : file_(&f), kind_(&kind), ask_(r) {}
+  position_awaiter operator co_await() && noexcept { return position_awaiter(*file_, *kind_, ask_); }
+
+ private:
+  file* file_;
+  const detail::io_kind* kind_;
+  request ask_;
+};
+
+class file::size_awaiter : public detail::io_wait {
+ public:
+  explicit size_awaiter(file& f) noexcept;
+  eddy::result<std::uint64_t> await_resume() const noexcept;
+
+ private:
+  detail::status_block status_;
+};
+
+class [[nodiscard]] file::size_awaitable {
+ public:
+  explicit size_awaitable(file& f) noexcept : file_(&f) {}
+  size_awaiter operator co_await() && noexcept { return size_awaiter(*file_); }
+
+ private:
+  file* file_;
+};
+
+/// Reads all of a file, also where the system does not know its size (/proc), or a pipe to its end.
+///
+/// Result      its content
+/// Errors      those of open and read; std::bad_alloc, std::length_error are thrown where it does not fit in memory
+/// Cancel      stops the task
+/// Lifetime    nothing is referred to
+task<result<std::string>> read_file(std::string path);
+
+/// Makes the file, or makes it empty, and writes `data`. Not in one step: whoever reads meanwhile sees a part.
+///
+/// Result      success: all of it is written (not yet on the device: see file::sync)
+/// Errors      those of open, write and close; an unknown part has then been written
+/// Cancel      stops the task; an unknown part has been written
+/// Lifetime    the data must outlive the await, unchanged
+task<result<void>> write_file(std::string path, const_buffer data);
+
+}  // namespace eddy

@@ -1,0 +1,79 @@
+// Names of files: asking about them, renaming, removing; directories. Contents are in <eddy/io/file.h>.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <eddy/io/detail/path.h>
+#include <eddy/runtime/result.h>
+
+namespace eddy {
+
+enum class file_kind : std::uint8_t { regular, directory, symbolic_link, pipe, socket, character_device, block_device, other };
+
+/// What the system knows about a file.
+struct file_information {
+  file_kind kind = file_kind::other;
+  unsigned permissions = 0;  ///< the lower twelve bits of its mode
+  std::uint64_t size = 0;
+  std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds> modified;
+};
+
+namespace detail {
+
+class status_awaiter : public io_wait {
+ public:
+  status_awaiter(descriptor*, const io_kind&, const request&) noexcept;
+  status_awaiter(const io_kind& kind, int refusal) noexcept : io_wait(kind, refusal) {}
+  eddy::result<file_information> await_resume() const noexcept;
+
+ private:
+  status_block status_;
+};
+
+using path_change = path_awaitable<io_awaiter<void>>;
+
+}  // namespace detail
+
+/// Asks about the file behind `path`, through symbolic links.
+///
+/// Result      a file_information
+/// Errors      no_such_file_or_directory, not_a_directory, permission_denied, …; invalid_argument: a '\0' in the path
+/// Cancel      not begun: stops the task. Begun: waited for, and the result is delivered
+/// Lifetime    the path is kept in the awaitable
+detail::path_awaitable<detail::status_awaiter> file_status(std::string path) noexcept;
+
+/// Gives a file or directory another name on the same file system; what has that name already is replaced in the same step.
+///
+/// Result      success
+/// Errors      no_such_file_or_directory, cross_device_link, is_a_directory, directory_not_empty, …
+/// Cancel      not begun: stops the task. Begun: waited for
+/// Lifetime    the paths are kept in the awaitable
+detail::path_change rename_file(std::string from, std::string to) noexcept;
+
+/// Removes the name of a file; its content goes with its last name and its last user.
+///
+/// Result      success
+/// Errors      no_such_file_or_directory, is_a_directory, permission_denied, …
+/// Cancel      not begun: stops the task. Begun: waited for
+/// Lifetime    the path is kept in the awaitable
+detail::path_change remove_file(std::string path) noexcept;
+
+/// Makes one directory, with `permissions` less the process's umask.
+///
+/// Result      success
+/// Errors      file_exists, no_such_file_or_directory (its parent), permission_denied, …
+/// Cancel      not begun: stops the task. Begun: waited for
+/// Lifetime    the path is kept in the awaitable
+detail::path_change make_directory(std::string path, unsigned permissions = 0777) noexcept;
+
+/// Removes an empty directory.
+///
+/// Result      success
+/// Errors      directory_not_empty, no_such_file_or_directory, not_a_directory, …
+/// Cancel      not begun: stops the task. Begun: waited for
+/// Lifetime    the path is kept in the awaitable
+detail::path_change remove_directory(std::string path) noexcept;
+
+}  // namespace eddy

@@ -1,0 +1,121 @@
+// Requests as submission entries: one line per verb, as in execute.cc.
+#include "runtime/backend/uring_request.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "runtime/backend/uring_abi.h"
+
+namespace eddy::detail {
+
+std::uint8_t uring_opcode(verb v) noexcept {
+  switch (v) {
+    case verb::nothing:
+      return IORING_OP_NOP;
+    case verb::read:
+      return IORING_OP_READ;
+    case verb::write:
+      return IORING_OP_WRITE;
+    case verb::receive:
+      return IORING_OP_RECV;
+    case verb::send:
+      return IORING_OP_SEND;
+    case verb::receive_message:
+      return IORING_OP_RECVMSG;
+    case verb::send_message:
+      return IORING_OP_SENDMSG;
+    case verb::accept:
+      return IORING_OP_ACCEPT;
+    case verb::connect:
+      return IORING_OP_CONNECT;
+    case verb::ready:
+      return IORING_OP_POLL_ADD;
+    case verb::open:
+      return IORING_OP_OPENAT;
+    case verb::close:
+      return IORING_OP_CLOSE;
+    case verb::status:
+      return IORING_OP_STATX;
+    case verb::sync:
+      return IORING_OP_FSYNC;
+    case verb::truncate:
+      return uring_abi::op_ftruncate;
+    case verb::rename:
+      return IORING_OP_RENAMEAT;
+    case verb::remove:
+      return IORING_OP_UNLINKAT;
+    case verb::make_directory:
+      return IORING_OP_MKDIRAT;
+    default:
+      return uring_no_opcode;
+  }
+}
+
+void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
+  io_uring_sqe* q = &entry;
+  const int flags = static_cast<int>(r.options);
+  const char* path = uring_pointer<const char>(r.address);
+  switch (r.what) {
+    case verb::read:
+      io_uring_prep_read(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
+      break;
+    case verb::write:
+      io_uring_prep_write(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
+      break;
+    case verb::receive:
+      io_uring_prep_recv(q, r.descriptor, uring_pointer(r.address), r.length, flags);
+      break;
+    case verb::send:
+      io_uring_prep_send(q, r.descriptor, uring_pointer(r.address), r.length, flags | MSG_NOSIGNAL);
+      break;
+    case verb::receive_message:
+      io_uring_prep_recvmsg(q, r.descriptor, uring_pointer<msghdr>(r.address), r.options);
+      break;
+    case verb::send_message:
+      io_uring_prep_sendmsg(q, r.descriptor, uring_pointer<msghdr>(r.address),
+                            r.options | MSG_NOSIGNAL);
+      break;
+    case verb::accept:
+      io_uring_prep_accept(q, r.descriptor, nullptr, nullptr, flags);
+      break;
+    case verb::connect:
+      io_uring_prep_connect(q, r.descriptor, uring_pointer<sockaddr>(r.address), r.length);
+      break;
+    case verb::ready:
+      io_uring_prep_poll_add(q, r.descriptor, r.options);
+      break;
+    case verb::open:
+      io_uring_prep_openat(q, AT_FDCWD, path, flags | O_CLOEXEC, r.length);
+      break;
+    case verb::close:
+      io_uring_prep_close(q, r.descriptor);
+      break;
+    case verb::status:
+      io_uring_prep_statx(q, path ? AT_FDCWD : r.descriptor, path ? path : "",
+                          path ? flags : flags | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+                          uring_pointer<struct statx>(r.offset));
+      break;
+    case verb::sync:
+      io_uring_prep_fsync(q, r.descriptor, r.options & 1 ? IORING_FSYNC_DATASYNC : 0);
+      break;
+    case verb::truncate:
+      io_uring_prep_rw(uring_abi::op_ftruncate, q, r.descriptor, nullptr, 0, r.offset);
+      break;
+    case verb::rename:
+      io_uring_prep_renameat(q, AT_FDCWD, path, AT_FDCWD, uring_pointer<const char>(r.offset), 0);
+      break;
+    case verb::remove:
+      io_uring_prep_unlinkat(q, AT_FDCWD, path, flags);
+      break;
+    case verb::make_directory:
+      io_uring_prep_mkdirat(q, AT_FDCWD, path, r.length);
+      break;
+    default:
+      io_uring_prep_nop(q);
+      break;
+  }
+}
+
+}  // namespace eddy::detail
