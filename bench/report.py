@@ -3,10 +3,11 @@
 
     python3 bench/report.py BUILD [--quick] [--rows a,b] [--rounds N] [--output FILE]
 
-Each row is measured in rounds. In a round every contender (the limit, ours on each backend, the peers) runs once as a
-process of its own, pinned to one core; the next round takes them in reverse (ABBA). A ratio is the median of the ratios
-of the rounds, so that what disturbs the machine for longer than a round disturbs both sides. Times fail nothing; a
-program that crashes, or that runs on another backend than it was told, fails the run.
+It measures in rounds. In a round, row after row, every contender (the limit, ours on each backend, the peers) runs once
+as a process of its own, pinned to one core; the next round takes the contenders in reverse (ABBA). A ratio is the median
+of the ratios of the rounds, each of two runs a moment apart. Measure on a quiet machine: a busy neighbour slows what
+fills the core (ours, the peers) more than what waits for itself (a limit). Times fail nothing; a program that crashes, or
+that runs on another backend than it was told, fails the run.
 
 A suite is bench/limit/SUITE.cc, bench/rows/SUITE.cc and bench/peers/PEER_SUITE.{cc,go}. A new row is one line in ROWS.
 """
@@ -190,19 +191,31 @@ def run_once(contender, row, scale, core, failures):
     return float(lines[row.name])
 
 
-def measure(row, contenders, rounds, scale, core, failures):
-    """{label: [the figure of each round, or None]}"""
-    figures = {contender.label: [] for contender in contenders}
+def measure(rows, suites, rounds, scale, core, failures):
+    """{row name: {label: [the figure of each round, or None]}}
+
+    Every row is taken once in each round, so that a disturbance of some seconds reaches one round of a few rows, which
+    the medians leave out, and not all rounds of one.
+    """
+    figures = {row.name: {c.label: [] for c in suites[row.suite]} for row in rows}
     skip = set()
     for number in range(rounds):
-        for contender in contenders if number % 2 == 0 else reversed(contenders):
-            figure = None
-            if contender.label not in skip:
-                figure = run_once(contender, row, scale, core, failures)
-                if figure is None:
-                    skip.add(contender.label)  # it will not have the row in the next round either
-            figures[contender.label].append(figure)
-    return {label: values for label, values in figures.items() if any(values)}
+        started = time.monotonic()
+        for row in rows:
+            contenders = suites[row.suite]
+            for contender in contenders if number % 2 == 0 else reversed(contenders):
+                figure = None
+                if (row.name, contender.label) not in skip:
+                    figure = run_once(contender, row, scale, core, failures)
+                    if figure is None:
+                        skip.add((row.name, contender.label))  # nor will it have the row later
+                figures[row.name][contender.label].append(figure)
+            own = [f"{label} {show(values[-1], row.unit)}"
+                   for label, values in figures[row.name].items() if values[-1]]
+            print(f"[{number + 1}/{rounds}] {row.title}: {', '.join(own) or 'nothing'}", flush=True)
+        print(f"[{number + 1}/{rounds}] done in {time.monotonic() - started:.0f} s", flush=True)
+    return {name: {label: values for label, values in by_label.items() if any(values)}
+            for name, by_label in figures.items()}
 
 
 def ratio_of(ours, limit):
@@ -288,7 +301,7 @@ def machine():
         with open("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list",
                   encoding="utf-8") as file:
             if not file.read().strip().isdigit():
-                shared = " (threads of shared cores: what runs beside slows ours more than the limit)"
+                shared = " (threads of shared cores)"
     except OSError:
         pass
     return f"{model}, {os.cpu_count()} cores{shared}"
@@ -317,7 +330,7 @@ def main():
                          + ", ".join(row.name for row in ROWS))
         rows = [row for row in ROWS if row.name in wanted]
     core = max(os.sched_getaffinity(0))
-    failures, missing, table = Failures(), [], []
+    failures, missing = Failures(), []
     suites = {}
     for row in rows:
         if row.suite not in suites:
@@ -326,11 +339,8 @@ def main():
     if not any(suites.values()):
         parser.error(f"no benchmark program in {options.build}: configure with -Dbenchmarks=enabled")
     before, started = load(), time.monotonic()
-    for number, row in enumerate(rows, 1):
-        print(f"[{number}/{len(rows)}] {row.title} …", flush=True)
-        figures = measure(row, suites[row.suite], rounds, scale, core, failures)
-        table.append(summary(row, figures))
-        print("      " + " | ".join(table[-1][2:]), flush=True)
+    figures = measure(rows, suites, rounds, scale, core, failures)
+    table = [summary(row, figures[row.name]) for row in rows]
     compiler, flags = compiled_with(options.build)
     head = ["#", "what", "io_uring", "÷ limit", "epoll", "÷ limit", "limit", "reach", "reached",
             "peers (theirs ÷ our better)"]
@@ -349,6 +359,7 @@ def main():
     lines += [f"- FAILED: {failure}" for failure in failures]
     lines += ["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cells) + " |" for cells in table]
+    print("\n".join(lines[lines.index(""):]))
     with open(options.output, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     print(f"{options.output} written after {time.monotonic() - started:.0f} s")

@@ -53,7 +53,7 @@ void loop::tick(bool may_sleep) {
   if (hooks_) run_hooks(0);                     // 3 idle
   if (hooks_) run_hooks(1);                     //   prepare
   if (must_poll()) poll(may_sleep);             // 4 poll: hand over, wait, take three lists, then resume
-  if (hooks_ || !immediates_.empty()) run_check();  // 5 check
+  if (hooks_ || !immediates_.empty() || ticks_ % 4096 == 0) run_check();  // 5 check
   if (!closing_.empty()) run_closing();         // 6 close
 }
 
@@ -95,6 +95,7 @@ void loop::run_hooks(int which) noexcept {
 void loop::run_check() noexcept {
   run_list(immediates_);
   if (hooks_) run_hooks(2);
+  if (ticks_ % 4096 == 0 && tasks) tasks->give_back_surplus();
 }
 
 void loop::run_closing() noexcept { run_list(closing_); }
@@ -262,7 +263,8 @@ int loop::ask(const request& r) noexcept {
 }
 
 time_point loop::now() noexcept {
-  if (outside_->kernel) return outside_->kernel->now();
+  // (a world of the program's own making has a time of its own, from the first look on)
+  if (outside_->kernel || outside_->factory) return need_backend().now();
   timespec t{};
   ::clock_gettime(CLOCK_MONOTONIC, &t);
   return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
@@ -401,6 +403,7 @@ running_scope::running_scope(loop& l) noexcept : loop_(l) {
   l.bind();
   l.check_thread();
   current_loop = &l;
+  l.take_from_host();
   // What a deep chain of nested starts may use of the native stack; the rest is the user's.
   l.stack_limit = static_cast<char*>(__builtin_frame_address(0)) - (256 << 10);
   // A write to a pipe whose reader is gone must give EPIPE, not end the program.
@@ -423,6 +426,7 @@ running_scope::~running_scope() {
     ::pthread_sigmask(SIG_UNBLOCK, &pipe_signal, nullptr);
   }
   current_loop = nullptr;
+  loop_.leave_to_host();
 }
 
 // ---- Made and ended ----------------------------------------------------------------------------------------------------

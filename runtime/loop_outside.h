@@ -81,6 +81,7 @@ struct loop::outside {
   std::atomic<bool> nudge_sent{false};
 
   const void* thread = nullptr;  // whose loop it is: the address of a thread's own variable
+  bool hosted = false;           // a host polls the native handle between our ticks
   bool bound = false;            // it has run, or its backend was made: the thread is final
   unsigned forks = 0;            // how often this process had been forked when the loop was made
   loop* next_bound = nullptr;    // in the list behind loop::find

@@ -83,23 +83,16 @@ void runtime::run() {
   l.end_run();
 }
 
-bool runtime::run_once() {
-  loop& l = *loop_;
-  const detail::running_scope running(l);
-  l.begin_run();
-  l.tick(true);
-  if (l.holds()) return true;
-  l.end_run();
-  return false;
-}
+bool runtime::run_once() { return loop_->run_one_tick(true); }
 
-bool runtime::run_nowait() {
-  loop& l = *loop_;
-  const detail::running_scope running(l);
-  l.begin_run();
-  l.tick(false);
-  if (l.holds()) return true;
-  l.end_run();
+bool runtime::run_nowait() { return loop_->run_one_tick(false); }
+
+bool detail::loop::run_one_tick(bool may_sleep) {
+  const running_scope scope(*this);
+  begin_run();
+  tick(may_sleep);
+  if (holds() || mail_waits()) return true;
+  end_run();
   return false;
 }
 
@@ -150,7 +143,9 @@ runtime& runtime::current() noexcept { return *detail::need_loop().owner; }
 
 int runtime::native_handle() {
   loop_->check_thread();
-  return loop_->need_backend().native_handle();
+  const int handle = loop_->need_backend().native_handle();
+  if (!std::exchange(loop_->outside_->hosted, true) && !detail::current_loop) loop_->leave_to_host();
+  return handle;
 }
 
 std::optional<duration> runtime::next_timeout() const noexcept {
@@ -343,6 +338,15 @@ void pending_guard::drop() noexcept {
 
 namespace detail {
 void loop::nudge() noexcept { outside_->nudge(); }
+
+/// Between two calls of a host, the loop sleeps as in poll: what arrives from other threads rings the doorbell, and so makes
+/// the native handle readable.
+void loop::leave_to_host() noexcept {
+  if (outside_->hosted) static_cast<void>(outside_->inbox.fall_asleep());
+}
+void loop::take_from_host() noexcept {
+  if (outside_->hosted) outside_->inbox.wake_up();
+}
 void loop::send(work& w) noexcept { outside_->send(w); }
 
 void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept { outside_->factory = make; }

@@ -5,22 +5,27 @@ namespace eddy::detail {
 
 constinit thread_local frame_pool frames;
 
-void frame_pool::trim(std::size_t keep) noexcept {
+void frame_pool::trim(std::size_t keep, std::size_t at_most) noexcept {
   for (node*& list : lists_) {
     node** end = &list;
     for (std::size_t n = 0; n < keep && *end; ++n) end = &(*end)->next;
-    node* rest = *end;
-    *end = nullptr;
-    while (rest) {
-      node* next = rest->next;
-      ::operator delete(rest);
-      rest = next;
+    for (std::size_t n = 0; n < at_most && *end; ++n) {
+      node* gone = *end;
+      *end = gone->next;
+      ::operator delete(gone);
     }
   }
 }
 
+void frame_pool::give_back_surplus() noexcept {
+  constexpr std::size_t working_set = 256;
+  constexpr std::size_t at_once = 1024;
+  if (fresh_ == 0) trim(working_set, at_once);
+  fresh_ = 0;
+}
+
 void frame_pool::runtime_ended() noexcept {
-  if (--keeps_ == 0) trim(0);
+  if (--keeps_ == 0) trim(0, static_cast<std::size_t>(-1));
 }
 
 }  // namespace eddy::detail

@@ -7,13 +7,8 @@
 
 namespace eddy::detail {
 
-struct frame_counts {
-  std::size_t live = 0;    // blocks handed out
-  std::size_t cached = 0;  // blocks kept for later
-};
-
-/// Blocks of up to `largest` bytes are kept in a list for each size when given back; trim() gives back to the system what
-/// is far above need. A frame that is destroyed on another thread than the one that made it goes to that thread's pool.
+/// Blocks of up to `largest` bytes are kept in a list for each size when given back; what is far above need goes back to
+/// the system by and by. A frame that is destroyed on another thread than the one that made it goes to that thread's pool.
 class frame_pool {
  public:
   static constexpr std::size_t step = 16;
@@ -29,6 +24,7 @@ class frame_pool {
         return n;
       }
     }
+    ++fresh_;
     return ::operator new(c * step);
   }
   void put(void* block, std::size_t size) noexcept {
@@ -44,15 +40,18 @@ class frame_pool {
   /// While at least one runtime lives on this thread, blocks are kept; with the last one all are given back.
   void runtime_made() noexcept { ++keeps_; }
   void runtime_ended() noexcept;
-  /// Gives back what is kept beyond `keep` blocks in each class.
-  void trim(std::size_t keep) noexcept;
+  /// The loop's check phase, now and then: where no class has had to ask the system since the last call, each gives back
+  /// some of what it keeps beyond a working set. Bounded, so that a burst's memory goes in many small steps.
+  void give_back_surplus() noexcept;
 
  private:
   struct node {
     node* next;
   };
   node* lists_[classes] = {};
+  void trim(std::size_t keep, std::size_t at_most) noexcept;
   unsigned keeps_ = 0;
+  std::size_t fresh_ = 0;  // blocks taken from the system since the last give_back_surplus
 };
 
 /// (No destructor, so that an access needs no initialisation check.)

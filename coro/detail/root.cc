@@ -96,6 +96,8 @@ void root::stop_background() noexcept {
   asked.run();
 }
 
+void root::give_back_surplus() noexcept { frames.give_back_surplus(); }
+
 std::string root::describe() const {
   std::string out;
   if (main_) detail::describe(out, *main_, "\n  main: ");

@@ -85,6 +85,7 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
+  void give_back_surplus() noexcept override;
   std::string describe() const override;
 
   void main_began(chain& main) noexcept;

@@ -72,6 +72,8 @@ constexpr std::uint64_t cancel_data = 0xfffffffe;
 constexpr std::size_t index(verb v) noexcept {
   return static_cast<std::size_t>(v);
 }
+constexpr std::size_t verbs = index(verb::call) + 1;  // those that can be begun
+
 bool is_output(verb v) noexcept {
   return v == verb::write || v == verb::send || v == verb::send_message;
 }

@@ -37,6 +37,8 @@ class task_root {
   virtual void stop(bool forced) noexcept = 0;
   /// Asks the background tasks (those that do not hold the loop) to stop.
   virtual void stop_background() noexcept = 0;
+  /// The check phase, every few thousand ticks: memory that is far above need goes back.
+  virtual void give_back_surplus() noexcept = 0;
   /// One line for each task that waits: what for, and where.
   virtual std::string describe() const = 0;
 
@@ -157,6 +159,9 @@ class loop {
   void run_callback_timer(callback_timer& t) noexcept;
   void drop_hook(hook_node* node) noexcept;
   void nudge() noexcept;
+  bool run_one_tick(bool may_sleep);
+  void leave_to_host() noexcept;
+  void take_from_host() noexcept;
   /// From any thread: `w` runs in a poll phase of this loop, as a post. Its type has a `drop`.
   void send(work& w) noexcept;
   void use_backend(std::unique_ptr<backend> (*)(const backend_parts&)) noexcept;

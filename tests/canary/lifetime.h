@@ -3,8 +3,13 @@
 // object exactly once, whether it completes or is stopped at any of its suspensions.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -113,6 +118,186 @@ inline std::vector<form>& forms() {
 struct registered {
   registered(const char* name, task<> (*body)(), bool bad) { forms().push_back(form{name, body, bad}); }
 };
+
+// ---- What forms are made of ----
+
+inline task<tracked> make(int value) {
+  co_await point();
+  co_return tracked(value);
+}
+inline task<std::string> make_text(const char* begin) {
+  co_await point();
+  co_return long_text(begin);
+}
+
+struct aggregate {
+  tracked first;
+  tracked second;
+};
+struct with_constructor {
+  with_constructor(tracked a, tracked b) : first(std::move(a)), second(std::move(b)) {}
+  tracked first;
+  tracked second;
+};
+struct trivial_options {
+  int first = 1;
+  int second = 2;
+};
+struct text_options {
+  int first = 1;
+  std::string second;
+};
+
+inline task<> take(tracked a) {
+  a.check();
+  co_await point();
+  a.check();
+}
+inline task<> take_reference(const tracked& a) {
+  a.check();
+  co_await point();
+  a.check();
+}
+inline task<> take_rvalue(tracked&& a) {
+  a.check();
+  co_await point();
+  a.check();
+}
+inline task<> take_two(tracked a, tracked b) {
+  co_await point();
+  a.check();
+  b.check();
+}
+inline task<> take_aggregate(aggregate a) {
+  a.first.check();
+  co_await point();
+  a.second.check();
+}
+inline task<> take_aggregate_reference(const aggregate& a) {
+  a.first.check();
+  co_await point();
+  a.second.check();
+}
+inline task<> take_class(with_constructor a) {
+  co_await point();
+  a.first.check();
+}
+inline task<> take_array(std::array<tracked, 2> a) {
+  co_await point();
+  a[1].check();
+}
+inline task<> take_pair(std::pair<tracked, tracked> a) {
+  co_await point();
+  a.first.check();
+}
+inline task<> take_tuple(std::tuple<tracked, tracked> a) {
+  co_await point();
+  std::get<1>(a).check();
+}
+inline task<> take_optional(std::optional<tracked> a) {
+  co_await point();
+  a->check();
+}
+inline task<> take_vector(std::vector<tracked> a) {
+  co_await point();
+  for (auto& each : a) each.check();
+}
+inline task<> take_pointer(std::unique_ptr<tracked> a) {
+  co_await point();
+  a->check();
+}
+inline task<std::size_t> take_texts(std::string a, std::string b) {
+  co_await point();
+  co_return a.size() + b.size();
+}
+inline task<> take_trivial_options(tracked a, trivial_options options = {}) {
+  co_await point();
+  a.check();
+  require(options.second == 2);
+}
+inline task<> take_text_options(tracked a, text_options options = {}) {
+  co_await point();
+  a.check();
+  require(options.second.size() != 1);
+}
+template <class F>
+inline task<> call(F function) {
+  co_await point();
+  function();
+}
+inline task<std::vector<tracked>> make_vector() {
+  co_await point();
+  std::vector<tracked> made;
+  made.emplace_back(1);
+  made.emplace_back(2);
+  co_return made;
+}
+inline task<std::pair<tracked, tracked>> make_pair_later() {
+  co_await point();
+  co_return std::pair<tracked, tracked>(1, 2);
+}
+inline task<aggregate> make_aggregate() {
+  co_await point();
+  tracked a(1);
+  tracked b(2);
+  aggregate made{a, b};
+  co_return made;
+}
+inline task<tracked> fail_later() {
+  tracked here(1);
+  co_await point();
+  throw std::runtime_error("as agreed");
+  co_return here;
+}
+inline void use(const tracked& a) { a.check(); }
+inline void use_two(tracked a, tracked b) {
+  a.check();
+  b.check();
+}
+inline tracked fail() { throw std::runtime_error("as agreed"); }
+inline const tracked& itself(const tracked& a) {
+  a.check();
+  return a;
+}
+inline aggregate make_aggregate_now() { return aggregate{tracked(1), tracked(2)}; }
+
+class object {
+ public:
+  explicit object(tracked a) : inside(std::move(a)) {}
+  object& with(tracked a) {
+    a.check();
+    return *this;
+  }
+  task<> use_it() {
+    inside.check();
+    co_await point();
+    inside.check();
+  }
+  task<> use_it(tracked a) {
+    co_await point();
+    inside.check();
+    a.check();
+  }
+  tracked inside;
+};
+struct aggregate_object {
+  tracked inside;
+  task<> use_it() {
+    inside.check();
+    co_await point();
+    inside.check();
+  }
+};
+struct at_exit {
+  explicit at_exit(tracked a) : inside(std::move(a)) {}
+  at_exit(const at_exit&) = delete;
+  at_exit& operator=(const at_exit&) = delete;
+  ~at_exit() { inside.check(); }
+  tracked inside;
+};
+
+inline bool yes() { return true; }
+inline bool no() { return false; }
 
 }  // namespace canary
 

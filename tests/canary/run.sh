@@ -16,6 +16,7 @@ all=(gcc-O0 gcc-O1 gcc-O2 gcc-O3 gcc-asan clang-O0 clang-O2 clang-asan)
 modes=("$@")
 [[ $# -gt 0 ]] || modes=("${all[@]}")
 
+programs=(depth lifetime)  # each of NAME.cc and NAME_*.cc
 flags='-std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Werror -pthread -Iinclude -I.'
 mkdir -p "$out"
 {
@@ -29,11 +30,14 @@ mkdir -p "$out"
       printf 'build %s: compile %s\n  with = %s %s\n' "$object" "$source" "${compilers[$mode]}" "$flags"
       [[ $source == tests/canary/* ]] || objects+=("$object")
     done
-    for program in tests/canary/*.cc; do
-      name=$(basename "$program" .cc)
+    for name in "${programs[@]}"; do
       rm -f "$out/$mode/$name"  # linked anew, so that what stands there afterwards is what was built now
-      printf 'build %s: link %s %s\n  with = %s -pthread\n' "$out/$mode/$name" "$out/$mode/tests_canary_$name.cc.o" \
-        "${objects[*]}" "${compilers[$mode]}"
+      parts=()
+      for source in tests/canary/"$name".cc tests/canary/"$name"_*.cc; do
+        [[ ! -f $source ]] || parts+=("$out/$mode/${source//\//_}.o")
+      done
+      printf 'build %s: link %s %s\n  with = %s -pthread\n' "$out/$mode/$name" "${parts[*]}" "${objects[*]}" \
+        "${compilers[$mode]}"
     done
   done
 } >"$out/build.ninja"
@@ -45,8 +49,7 @@ ninja -f "$out/build.ninja" -k 0 --quiet || true
 passed=0
 failed=0
 for mode in "${modes[@]}"; do
-  for program in tests/canary/*.cc; do
-    name=$(basename "$program" .cc)
+  for name in "${programs[@]}"; do
     log=$out/$mode/$name.log
     from=$SECONDS
     rm -f "$log"

@@ -1,0 +1,19 @@
+// expect: static assertion failed
+// expect: eddy::spawn
+// And so do the boundaries.
+#include <coroutine>
+
+#include <eddy/coro/catch_stopped.h>
+#include <eddy/coro/sleep.h>
+
+struct other_task {
+  struct promise_type {
+    other_task get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept {}
+  };
+};
+
+other_task awaits() { co_await eddy::catch_stopped(eddy::sleep_for(eddy::duration(1))); }

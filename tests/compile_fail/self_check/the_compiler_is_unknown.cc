@@ -1,0 +1,3 @@
+// expect: anything
+// only: gcc11
+int main() { return nothing; }

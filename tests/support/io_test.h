@@ -1,0 +1,125 @@
+// What tests of io/ share: each runs on every backend from one source, and leaves no descriptor open.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <eddy/coro/run.h>
+#include <eddy/coro/sleep.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/yield.h>
+#include <eddy/io/algorithm.h>
+#include <eddy/io/tcp.h>
+#include <eddy/io/unix.h>
+#include <eddy/runtime/runtime.h>
+
+namespace eddy::test {
+
+/// Both, or those that EDDY_TEST_BACKENDS (a comma list) names on purpose. One that cannot be had fails its tests.
+inline std::vector<std::string> io_backends() {
+  const std::vector<std::string> all{"io_uring", "epoll"};
+  const char* chosen = std::getenv("EDDY_TEST_BACKENDS");
+  if (!chosen || !*chosen) return all;
+  std::vector<std::string> some;
+  std::stringstream list(chosen);
+  for (std::string name; std::getline(list, name, ',');) {
+    if (std::find(all.begin(), all.end(), name) != all.end()) some.push_back(name);
+  }
+  return some;
+}
+
+inline std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;  // without that of the listing
+}
+
+class io_test : public testing::TestWithParam<std::string> {
+ protected:
+  io_test() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    before_ = open_descriptors();
+  }
+  ~io_test() override {
+    EXPECT_EQ(open_descriptors(), before_) << "a descriptor was left open, or closed twice";
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  runtime_options options() const {
+    runtime_options o;
+    o.backend = GetParam() == "epoll" ? backend_kind::epoll : backend_kind::io_uring;
+    return o;
+  }
+  /// Runs `main(arguments...)` on a runtime of the backend under test.
+  template <class F, class... A>
+  auto run(F main, A... arguments) {
+    runtime rt(options());
+    return eddy::run(rt, std::move(main), std::move(arguments)...);
+  }
+
+  /// A path in a folder of this test's own.
+  std::string path(const std::string& name) {
+    if (folder_.empty()) {
+      std::string pattern = testing::TempDir() + "eddy_XXXXXX";
+      folder_ = ::mkdtemp(pattern.data());
+    }
+    return folder_ + "/" + name;
+  }
+
+ private:
+  std::size_t before_ = 0;
+  std::string folder_;
+};
+
+#define EDDY_ON_EVERY_BACKEND(fixture)                                                       \
+  INSTANTIATE_TEST_SUITE_P(Backends, fixture, testing::ValuesIn(::eddy::test::io_backends()), \
+                           [](const auto& info) { return info.param; })
+
+/// Two ends of one TCP connection.
+inline task<std::pair<tcp_stream, tcp_stream>> tcp_pair() {
+  tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+  join_handle<result<tcp_stream>> accepting = spawn(listener.accept());
+  result<tcp_stream> near = co_await tcp_stream::connect(listener.local_address());
+  result<tcp_stream> far = co_await accepting;
+  co_return std::pair(std::move(near).value(), std::move(far).value());
+}
+
+/// The next close of it sends a reset.
+template <class S>
+void reset_at_close(S& s) {
+  const linger hard{1, 0};
+  EXPECT_EQ(::setsockopt(s.native_handle(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+}
+
+/// When a task is asked to stop, as seen from its operation.
+enum class moment { before_it_begins, before_the_hand_over, inside_the_kernel };
+inline constexpr moment moments[] = {moment::before_it_begins, moment::before_the_hand_over, moment::inside_the_kernel};
+
+/// Cancels at that moment a task that was spawned just now, and gives whether it was stopped.
+template <class T>
+task<bool> stops_when_cancelled(join_handle<T> h, moment at) {
+  if (at == moment::before_the_hand_over) co_await next_tick();
+  if (at == moment::inside_the_kernel) co_await immediate();
+  h.cancel();
+  h.cancel();
+  const join_result<T> r = co_await h.join();
+  h.cancel();
+  co_return r.stopped();
+}
+
+/// "not stopped" or the error's message, for comparing.
+template <class T>
+std::error_code error_of(const result<T>& r) {
+  return r.error();
+}
+
+}  // namespace eddy::test
