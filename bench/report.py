@@ -191,7 +191,7 @@ def run_once(contender, row, scale, core, failures):
     return float(lines[row.name])
 
 
-def measure(rows, suites, rounds, scale, core, failures):
+def measure(rows, suites, rounds, scale, core, peers_once, failures):
     """{row name: {label: [the figure of each round, or None]}}
 
     Every row is taken once in each round, so that a disturbance of some seconds reaches one round of a few rows, which
@@ -205,6 +205,9 @@ def measure(rows, suites, rounds, scale, core, failures):
             contenders = suites[row.suite]
             for contender in contenders if number % 2 == 0 else reversed(contenders):
                 figure = None
+                is_peer = contender.label != "limit" and not contender.backend
+                if peers_once and is_peer and number:
+                    continue
                 if (row.name, contender.label) not in skip:
                     figure = run_once(contender, row, scale, core, failures)
                     if figure is None:
@@ -339,7 +342,7 @@ def main():
     if not any(suites.values()):
         parser.error(f"no benchmark program in {options.build}: configure with -Dbenchmarks=enabled")
     before, started = load(), time.monotonic()
-    figures = measure(rows, suites, rounds, scale, core, failures)
+    figures = measure(rows, suites, rounds, scale, core, options.quick, failures)
     table = [summary(row, figures[row.name]) for row in rows]
     compiler, flags = compiled_with(options.build)
     head = ["#", "what", "io_uring", "÷ limit", "epoll", "÷ limit", "limit", "reach", "reached",
@@ -351,7 +354,7 @@ def main():
         f"- {machine()}; Linux {platform.release()}",
         f"- {compiler}; {flags}, the same for all C++ programs",
         f"- live backends, as each of our programs reported: {', '.join(sorted(failures.live)) or 'none'}",
-        f"- {rounds} rounds{' (a quick run)' if options.quick else ''}, alternating in direction, pinned to core {core}; "
+        f"- {rounds} rounds{' (a quick run; the peers in one)' if options.quick else ''}, alternating in direction, pinned to core {core}; "
         f"load of the machine {before} before, {load()} after",
     ]
     if missing:

@@ -21,7 +21,7 @@ void run_on_base::send_request(loop& home) noexcept {
   report.type = &report_type;
   cancel_answer.type = &cancel_answer_type;
   request.call = cancel.call = report.call = cancel_answer.call = this;
-  guard = other_side.guard();
+  guard = guard_of(other_side);
   loop_of(other_side).send(request);
 }
 

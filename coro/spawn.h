@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <tuple>
@@ -28,48 +29,44 @@ class stopped_error : public std::runtime_error {
 
 namespace detail {
 
-/// A spawned task that gives a T, without what began it.
+/// A spawned task that gives a T, without what began it. Its end is kept behind the base, in the room in which callable and
+/// arguments were (they are gone by then).
 template <class T>
 struct spawned : spawned_base {
   using spawned_base::spawned_base;
-  outcome<storable<T>> out;
+  using stored = storable<T>;
+  static_assert(alignof(stored) <= 16, "over-aligned results are not supported");
 
-  /// The frame has ended: its end is moved here, and the frame, with the arguments that live in it, goes.
-  void keep_end(promise<T>& p) noexcept {
-    end = p.end;
-    if (p.end == ending::error) {
-      out.set_error(p.error);
-    } else if constexpr (std::is_void_v<T>) {
-      out.set_value();
-    } else {
-      try {
-        out.set_value(std::move(p.value));
-      } catch (...) {
-        out.set_error(std::current_exception());
-        end = ending::error;
-      }
-    }
-    std::coroutine_handle<promise<T>>::from_promise(p).destroy();
-  }
-  void note_error() noexcept {
-    if (out.how() == ending::error) error = const_cast<std::exception_ptr*>(&out.error());
-  }
+  void* room() noexcept { return reinterpret_cast<unsigned char*>(this) + sizeof(spawned_base); }
+  stored& value() noexcept { return *std::launder(static_cast<stored*>(room())); }
+  std::exception_ptr& error() noexcept { return *std::launder(static_cast<std::exception_ptr*>(room())); }
 };
 
-/// With the callable and its arguments: they live until the task has ended, so a lambda's captures cannot dangle.
+/// With the callable and its arguments: they live until the task has ended, so a lambda's captures cannot dangle. The frame
+/// goes then too, with the arguments that live in it: whoever keeps the handle keeps the result and nothing else.
 template <class T, class F, class... A>
 struct spawned_call final : spawned<T> {
+  using stored = typename spawned<T>::stored;
   struct content {
     content(F&& f, A&&... a) : callable(std::move(f)), arguments(std::move(a)...) {}
     F callable;
     [[no_unique_address]] std::tuple<A...> arguments;
   };
+  static_assert(alignof(content) <= 16, "over-aligned callables and arguments are not supported");
   union {
     content made_of;
+    stored kept_value;
+    std::exception_ptr kept_error;
   };
 
   spawned_call(F&& f, A&&... a) : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
-  ~spawned_call() {}
+  ~spawned_call() {
+    if (this->end == ending::value) {
+      std::destroy_at(&this->value());
+    } else if (this->end == ending::error) {
+      std::destroy_at(&this->error());
+    }
+  }
 
   static void* operator new(std::size_t size) { return frames.get(size); }
   static void operator delete(void* block, std::size_t size) noexcept { frames.put(block, size); }
@@ -81,8 +78,7 @@ struct spawned_call final : spawned<T> {
     loop& l = *self.home;
     self.type = &ended_type;
     if (self.stop_requested) [[unlikely]] {
-      self.end = ending::stopped;  // cancelled before it began: it never begins
-      self.finish();
+      self.finish_without_value(nullptr);  // cancelled before it began: it never begins
       settle(l);
       return;
     }
@@ -93,9 +89,7 @@ struct spawned_call final : spawned<T> {
                              self.made_of.arguments);
       p = &t.release().promise();
     } catch (...) {
-      self.out.set_error(std::current_exception());
-      self.end = ending::error;
-      self.finish();
+      self.finish_without_value(std::current_exception());
       settle(l);
       return;
     }
@@ -104,8 +98,7 @@ struct spawned_call final : spawned<T> {
     p->inline_start = true;
     std::coroutine_handle<promise<T>>::from_promise(*p).resume();
     if (p->end != ending::none) {
-      self.keep_end(*p);
-      self.finish();
+      self.finish(*p);
     } else {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
       if (p->where.line() == 0) [[unlikely]] body_was_not_compiled();
@@ -118,24 +111,77 @@ struct spawned_call final : spawned<T> {
   static void ended(work* w) noexcept {
     spawned_call& self = of(w);
     if (self.end == ending::stopped) {
-      self.out.set_stopped();  // its frames are gone
+      self.finish_without_value(nullptr);  // its frames are gone
     } else {
-      self.keep_end(static_cast<promise<T>&>(*static_cast<promise_base*>(self.context)));
+      self.finish(static_cast<promise<T>&>(*static_cast<promise_base*>(self.context)));
     }
-    self.finish();
   }
 
-  void finish() noexcept {
-    if (this->end == ending::stopped) this->out.set_stopped();
-    this->note_error();
+  /// The frame has ended: its end is moved here.
+  void finish(promise<T>& p) noexcept {
+    const auto frame = std::coroutine_handle<promise<T>>::from_promise(p);
+    if (p.end == ending::error) {
+      std::exception_ptr e = std::move(p.error);
+      frame.destroy();
+      finish_without_value(std::move(e));
+      return;
+    }
+    if constexpr (std::is_void_v<T>) {
+      frame.destroy();
+      made_of.~content();
+      std::construct_at(static_cast<stored*>(this->room()));
+    } else {
+      if constexpr (std::is_nothrow_move_constructible_v<T>) {
+        T value(std::move(p.value));
+        frame.destroy();
+        made_of.~content();
+        std::construct_at(static_cast<stored*>(this->room()), std::move(value));
+      } else {
+        std::optional<T> value;
+        std::exception_ptr e;
+        try {
+          value.emplace(std::move(p.value));
+        } catch (...) {
+          e = std::current_exception();
+        }
+        frame.destroy();
+        if (e) {
+          finish_without_value(std::move(e));
+          return;
+        }
+        made_of.~content();
+        try {
+          std::construct_at(static_cast<stored*>(this->room()), std::move(*value));
+        } catch (...) {
+          std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::current_exception());
+          this->end = ending::error;
+          this->has_ended();
+          return;
+        }
+      }
+    }
+    this->end = ending::value;
+    this->has_ended();
+  }
+  /// Null: stopped.
+  void finish_without_value(std::exception_ptr e) noexcept {
     made_of.~content();
+    if (e) {
+      std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::move(e));
+      this->end = ending::error;
+    } else {
+      this->end = ending::stopped;
+    }
     this->has_ended();
   }
 
   static void free(spawned_base& s) noexcept { delete &static_cast<spawned_call&>(s); }
+  static const std::exception_ptr& error_of(const spawned_base& s) noexcept {
+    return const_cast<spawned_call&>(static_cast<const spawned_call&>(s)).error();
+  }
   static bool in_background(const work* w) noexcept { return static_cast<const chain*>(w)->background; }
-  static constexpr root_type begin_type{{&begin, &in_background}, &free};
-  static constexpr root_type ended_type{{&ended, &in_background}, &free};
+  static constexpr root_type begin_type{{&begin, &in_background}, &free, &error_of};
+  static constexpr root_type ended_type{{&ended, &in_background}, &free, &error_of};
 };
 
 /// Links a made task to its owner and puts it in the microtask queue.
@@ -182,6 +228,18 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
   static constexpr wait_type wait{wait_work, "join", &cancel, nullptr};
 };
 
+/// The end of a joined task, as a value or an exception.
+template <class T>
+T take_end(spawned<T>& s) {
+  if (s.end == ending::error) std::rethrow_exception(s.error());
+  if (s.end == ending::stopped) throw stopped_error();
+  if constexpr (!std::is_void_v<T>) {
+    if (s.taken) misuse("a joined task's value is taken twice");
+    s.taken = true;
+    return std::move(s.value());
+  }
+}
+
 }  // namespace detail
 
 /// How a joined task ended: with a value, an exception, or stopped.
@@ -198,23 +256,15 @@ class [[nodiscard]] join_result {
     if (spawned_) spawned_->release();
   }
 
-  bool has_value() const noexcept { return spawned_->out.how() == detail::ending::value; }
-  bool stopped() const noexcept { return spawned_->out.how() == detail::ending::stopped; }
+  bool has_value() const noexcept { return spawned_->end == detail::ending::value; }
+  bool stopped() const noexcept { return spawned_->end == detail::ending::stopped; }
   /// Null where it did not end with one.
   std::exception_ptr exception() const noexcept {
-    return spawned_->out.how() == detail::ending::error ? spawned_->out.error() : nullptr;
+    return spawned_->end == detail::ending::error ? spawned_->error() : nullptr;
   }
   /// The value, moved out (for all handles and results of the task together: once, a second time aborts). Rethrows an
   /// exception; throws stopped_error where the task was stopped.
-  T value() {
-    if (stopped()) throw stopped_error();
-    if constexpr (std::is_void_v<T>) {
-      spawned_->out.take();
-    } else {
-      if (has_value() && std::exchange(spawned_->taken, true)) detail::misuse("a joined task's value is taken twice");
-      return spawned_->out.take();
-    }
-  }
+  T value() { return detail::take_end(*spawned_); }
 
  private:
   detail::spawned<T>* spawned_;
@@ -245,7 +295,7 @@ class join_handle {
     using detail::join_awaiter_base<T>::join_awaiter_base;
     T await_resume() {
       this->spawned_.joined = true;
-      return join_result<T>(this->spawned_).value();
+      return detail::take_end(this->spawned_);
     }
   };
   /// (the awaiter of `co_await handle.join()`)

@@ -39,7 +39,7 @@ void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
   if (child.end == ending::stopped && g.above_->stop_requested) g.stopped_from_outside_ = true;
   if (child.end == ending::error) {
     child.joined = true;  // the group delivers it
-    g.fail(*child.error);
+    g.fail(child.own_type().error(child));
   }
   if (g.children_.live) return;
   while (linked_work* w = g.waiting_.pop()) make_ready(*w);

@@ -32,9 +32,8 @@ inline bool loop::must_poll() const noexcept { return operations_ || pool_work_ 
 /// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything that one item makes ready
 /// runs before the next item.
 template <class List>
-void loop::run_list(List& list) noexcept {
-  List snapshot;
-  snapshot.append(list);
+void loop::run_list(List& list, List& snapshot) noexcept {
+  if (&list != &snapshot) snapshot.append(list);
   while (work* w = snapshot.pop()) {
     w->run();
     drain();
@@ -68,8 +67,8 @@ void loop::take_due_timers() noexcept {
 
 void loop::run_pending() noexcept {
   drain();
-  if (!due_.empty()) run_list(due_);
-  if (!postponed_.empty()) run_list(postponed_);
+  if (!due_.empty()) run_list(due_, due_);  // (nothing adds to it here)
+  if (!postponed_.empty()) run_list(postponed_, postponed_now_);
 }
 
 void loop::run_hooks(int which) noexcept {
@@ -93,12 +92,12 @@ void loop::run_hooks(int which) noexcept {
 }
 
 void loop::run_check() noexcept {
-  run_list(immediates_);
+  run_list(immediates_, immediates_now_);
   if (hooks_) run_hooks(2);
   if (ticks_ % 4096 == 0 && tasks) tasks->give_back_surplus();
 }
 
-void loop::run_closing() noexcept { run_list(closing_); }
+void loop::run_closing() noexcept { run_list(closing_, closing_now_); }
 
 // ---- Poll --------------------------------------------------------------------------------------------------------------
 
@@ -107,7 +106,7 @@ void loop::poll(bool may_sleep) {
   const bool asks_kernel = operations_ != 0 || pool_work_ != 0;
   turn& t = o.now_turn;
   t.until = sleep_limit(may_sleep);
-  if (asks_kernel || t.until != time_point::min()) {
+  if (asks_kernel || t.until != time_point::min() || o.hosted) {  // (hosted: takes the rings of the doorbell)
     t.limit = budget_;
     try {
       need_backend().run(t);
@@ -136,6 +135,7 @@ void loop::sort_mail() noexcept {
   o.inbox.take(o.mail);
   while (work* w = o.mail.pop()) {
     if (w == &o.stop_item) {
+      o.stop_taken = true;
       begin_stop();
     } else if (w == &o.nudge_item) {
       o.nudge_sent.store(false, std::memory_order_relaxed);
@@ -320,14 +320,16 @@ void loop::begin_run() {
   outside& o = *outside_;
   // An explicit choice that cannot be had is said before anything begins.
   if (o.factory || o.options.backend != backend_kind::automatic || backend_is_forced()) need_backend();
-  if (o.stop_sent.load(std::memory_order_acquire)) begin_stop();
+  if (o.stop_sent.load(std::memory_order_acquire)) sort_mail();  // it begins there
 }
 
 void loop::end_run() {
   outside& o = *outside_;
   if (!o.inbox.empty()) sort_mail();  // the stop request's own item comes out; posts stay for the next run
   stopping_ = false;
-  o.stop_sent.store(false, std::memory_order_release);
+  if (tasks) tasks->run_ended();
+  // (One that is on its way now counts for the next run: its item must not be sent twice.)
+  if (std::exchange(o.stop_taken, false)) o.stop_sent.store(false, std::memory_order_release);
   if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
 }
 
@@ -365,6 +367,10 @@ void watch_forks() {
 
 const void* this_thread() noexcept { return &thread_mark; }
 unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
+
+bool loop::is_mine() const noexcept {
+  return outside_->forks == fork_count() && outside_->thread == this_thread();
+}
 
 void loop::check_thread() const noexcept {
   if (outside_->forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");

@@ -77,6 +77,7 @@ struct loop::outside {
 
   work stop_item;
   std::atomic<bool> stop_sent{false};   // stop_item is in the mailbox, or was taken and not yet cleared by a run's end
+  bool stop_taken = false;              // stop_item has come out of the mailbox in this run
   work nudge_item;
   std::atomic<bool> nudge_sent{false};
 

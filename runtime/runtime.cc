@@ -116,8 +116,8 @@ pending_counts runtime::pending() const noexcept {
     return sum;
   };
   n.timers += count(l.due_);
-  n.immediates = count(l.immediates_);
-  for (const detail::work_queue* queue : {&l.microtasks_, &l.postponed_}) {
+  n.immediates = count(l.immediates_) + count(l.immediates_now_);
+  for (const detail::work_queue* queue : {&l.microtasks_, &l.postponed_, &l.postponed_now_}) {
     for (const detail::work* w = queue->front(); w; w = w->next) n.ready += l.counts(*w);
   }
   return n;
@@ -313,7 +313,12 @@ hook::~hook() {
 
 // ---- Guards ------------------------------------------------------------------------------------------------------------
 
-pending_guard runtime::guard() { return pending_guard(loop_->outside_->guards); }
+pending_guard runtime::guard() {
+  loop_->check_thread();
+  return detail::guard_of(*this);
+}
+
+pending_guard detail::guard_of(runtime& rt) noexcept { return pending_guard(loop_of(rt).outside_->guards); }
 
 pending_guard::pending_guard(std::shared_ptr<detail::guard_block> block) noexcept : block_(std::move(block)) {
   block_->held.fetch_add(1, std::memory_order_relaxed);

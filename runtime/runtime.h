@@ -22,6 +22,11 @@ struct guard_block;
 loop& loop_of(runtime&) noexcept;
 }  // namespace detail
 
+class pending_guard;
+namespace detail {
+pending_guard guard_of(runtime&) noexcept;  // run_on: also from another thread
+}  // namespace detail
+
 struct runtime_options {
   backend_kind backend = backend_kind::automatic;  ///< automatic: EDDY_BACKEND, else the best there is
   unsigned ring_entries = 256;                     ///< submission queue entries of io_uring
@@ -83,6 +88,7 @@ class [[nodiscard]] pending_guard {
 
  private:
   friend class runtime;
+  friend pending_guard detail::guard_of(runtime&) noexcept;
   explicit pending_guard(std::shared_ptr<detail::guard_block> block) noexcept;
   void drop() noexcept;
   std::shared_ptr<detail::guard_block> block_;

@@ -16,7 +16,8 @@ void unwind(loop& l, promise_base* p) noexcept {
   at_base(l, c);
 }
 
-void wake_on_wrong_thread() noexcept {
+void check_wake(const loop& home) noexcept {
+  if (home.is_mine()) return;
   misuse("a task is woken or cancelled on a thread that is not its own (use post or run_on)");
 }
 

@@ -93,12 +93,13 @@ inline bool enter(work& w, promise_base& p, const wait_type& type, std::source_l
   return true;
 }
 
-[[noreturn]] void wake_on_wrong_thread() noexcept;
+/// Aborts unless it is this thread's loop. (Between its runs too: a host may set an event.)
+void check_wake(const loop&) noexcept;
 
 /// To the microtask queue, to go on with its result. The caller has taken the wait out of its list.
 inline void make_ready(work& w) noexcept {
   chain& c = *waiter_of(w).of;
-  if (c.home != current_loop) [[unlikely]] wake_on_wrong_thread();
+  if (c.home != current_loop) [[unlikely]] check_wake(*c.home);
   c.leaf_ready = true;
   c.home->make_ready(w);
 }

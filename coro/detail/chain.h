@@ -54,10 +54,13 @@ struct chain : work {
   work* leaf = nullptr;  ///< what the innermost frame waits for; null while it runs or is being unwound
   loop* home = nullptr;
   bool stop_requested = false;
-  bool forced = false;      ///< asked by the end of everything: shields too
-  bool background = false;  ///< does not hold the loop
   bool leaf_ready = false;  ///< the leaf has been made ready, and not yet run
   ending end = ending::none;
+  bool forced : 1 = false;      ///< asked by the end of everything: shields too
+  bool background : 1 = false;  ///< does not hold the loop
+  // Of a spawned task's root, here for the room (a sleeping task is to cost little):
+  bool joined : 1 = false;  ///< a join has delivered its end
+  bool taken : 1 = false;   ///< its value has been moved out
 };
 
 /// Chains that are being asked to stop. A request walks chains with a list, never by recursion: scopes may nest 10^5 deep.

@@ -48,7 +48,7 @@ void spawned_base::has_ended() noexcept {
   release();
 }
 
-void spawned_base::fail_unjoined() noexcept { home->fail(*error); }
+void spawned_base::fail_unjoined() noexcept { home->fail(own_type().error(*this)); }
 
 // ---- The root ----------------------------------------------------------------------------------------------------------
 

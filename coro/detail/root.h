@@ -17,6 +17,7 @@ struct spawned_base;
 /// A spawned task's own table: how its memory is given back.
 struct root_type : work_type {
   void (*free)(spawned_base&) noexcept;
+  const std::exception_ptr& (*error)(const spawned_base&) noexcept;  ///< where it ended with one
 };
 
 /// Owns spawned tasks: the root group of a runtime, or a task_group. Children stand in the order in which they were started.
@@ -40,13 +41,10 @@ struct task_owner {
 struct spawned_base : chain {
   using chain::chain;
   std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
-  bool joined = false;           ///< a join has delivered its end
-  bool taken = false;            ///< its value has been moved out
   spawned_base* previous_sibling = nullptr;
   spawned_base* next_sibling = nullptr;
-  task_owner* owner = nullptr;      ///< null: it has ended
-  linked_work* joiners = nullptr;   ///< who waits for its end: a ring, first in first out
-  std::exception_ptr* error = nullptr;  ///< where its exception is kept, if it ended with one
+  task_owner* owner = nullptr;     ///< null: it has ended
+  linked_work* joiners = nullptr;  ///< who waits for its end: a ring, first in first out
 
   void link(task_owner& to) noexcept {
     owner = &to;
@@ -68,11 +66,14 @@ struct spawned_base : chain {
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its exception.
   void release() noexcept {
     if (--references) return;
-    if (error && !joined) [[unlikely]] fail_unjoined();
-    static_cast<const root_type*>(type)->free(*this);
+    if (end == ending::error && !joined) [[unlikely]] fail_unjoined();
+    own_type().free(*this);
   }
   void fail_unjoined() noexcept;
+  const root_type& own_type() const noexcept { return *static_cast<const root_type*>(type); }
 };
+
+static_assert(sizeof(spawned_base) == 80);
 
 /// The tasks of one runtime.
 class root final : public task_root {
@@ -85,6 +86,7 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
+  void run_ended() noexcept override { children.stopping = false; }
   void give_back_surplus() noexcept override;
   std::string describe() const override;
 

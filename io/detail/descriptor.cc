@@ -191,20 +191,25 @@ descriptor::~descriptor() { drop(); }
 void descriptor::drop() noexcept {
   if (in_flight()) misuse("a stream, listener or file is destroyed while an operation on it is in flight");
   if (number_ < 0) return;
-  ask_world(world_, of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
+  tell_world(of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
   number_ = -1;
   if (kind_ != kind::lent) note_close();
 }
 
 int descriptor::release() noexcept {
   if (in_flight()) misuse("a stream is released while an operation on it is in flight");
-  if (number_ >= 0) ask_world(world_, of_descriptor(verb::forget, number_));
+  if (number_ >= 0) tell_world(of_descriptor(verb::forget, number_));
   return std::exchange(number_, -1);
 }
 
 int descriptor::ask(request r) const noexcept {
   if (!usable()) return -EBADF;
   r.descriptor = number_;
+  return tell_world(r);
+}
+
+/// The world may be gone, or not be running; as a rule it is the one that runs here.
+int descriptor::tell_world(const request& r) const noexcept {
   if (current_loop && current_loop->id() == world_) return current_loop->ask(r);
   return ask_world(world_, r);
 }

@@ -162,6 +162,7 @@ class descriptor {
   void claim(io_wait&) noexcept;
   void leave(io_wait&) noexcept;
   void drop() noexcept;
+  int tell_world(const request&) const noexcept;
 
   int number_ = -1;
   std::uint32_t world_ = 0;  // the id of its loop; 0: made where no runtime ran

@@ -209,7 +209,7 @@ void epoll_backend::wait_and_take(turn& t) {
   for (;;) {
     const bool may_sleep =
         room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
-    if (!may_sleep && inside_ == retries_.size()) return;
+    if (!may_sleep && inside_ == retries_.size() && !hosted_) return;
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
     if (!retries_.empty() && may_sleep) run_retries(t);

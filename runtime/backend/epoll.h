@@ -25,7 +25,10 @@ class epoll_backend final : public backend {
   int ask(const request&) noexcept override;
   void wake() noexcept override;
   time_point now() noexcept override;
-  int native_handle() noexcept override { return epoll_; }
+  int native_handle() noexcept override {
+    hosted_ = true;
+    return epoll_;
+  }
   const char* name() const noexcept override { return "epoll"; }
 
  private:
@@ -86,6 +89,7 @@ class epoll_backend final : public backend {
   pool& workers_;
   int epoll_ = -1;
   int bell_ = -1;
+  bool hosted_ = false;  // a host sleeps on epoll_: each run takes the rings of the doorbell out
   bool rung_ = false;  // the doorbell was heard where nobody slept: the next sleep is ended
   bool has_pwait2_ = true;
   bool refused_[3] = {};  // lanes of the pool that are full, in this run

@@ -15,6 +15,7 @@
 
 namespace eddy {
 class runtime;
+class pending_guard;
 struct runtime_options;
 enum class backend_kind : std::uint8_t;
 }  // namespace eddy
@@ -26,6 +27,7 @@ struct chain;         // coro/detail/chain.h: one line of frames, each awaiting 
 class backend;
 struct backend_parts;
 struct hook_node;
+pending_guard guard_of(runtime&) noexcept;
 struct callback_timer;
 
 /// What the language layer hangs on a loop: the tasks of this runtime. Made with the first task.
@@ -37,6 +39,8 @@ class task_root {
   virtual void stop(bool forced) noexcept = 0;
   /// Asks the background tasks (those that do not hold the loop) to stop.
   virtual void stop_background() noexcept = 0;
+  /// A run has ended: tasks spawned from now on begin again.
+  virtual void run_ended() noexcept = 0;
   /// The check phase, every few thousand ticks: memory that is far above need goes back.
   virtual void give_back_surplus() noexcept = 0;
   /// One line for each task that waits: what for, and where.
@@ -168,6 +172,7 @@ class loop {
 
   /// Aborts unless the caller is on this loop's thread (and in the process that made it).
   void check_thread() const noexcept;
+  bool is_mine() const noexcept;
 
   std::uint32_t id() const noexcept { return id_; }
   /// The loop with this id if it lives on this thread; else null. Descriptors remember their world by it.
@@ -185,6 +190,7 @@ class loop {
  private:
   friend class eddy::runtime;
   friend class running_scope;
+  friend pending_guard guard_of(runtime&) noexcept;
   friend int ask_world(std::uint32_t loop_id, const request&) noexcept;
 
 
@@ -197,7 +203,7 @@ class loop {
   void run_closing() noexcept;
 
   template <class List>
-  void run_list(List& list) noexcept;
+  void run_list(List& list, List& snapshot) noexcept;
   void count(const operation& o, int change) noexcept;
   time_point sleep_limit(bool may_sleep) noexcept;
   void sort_mail() noexcept;
@@ -220,9 +226,9 @@ class loop {
   unsigned budget_;
   timer_wheel timers_;
   work_list<> due_;  // taken off the wheel in this tick's timers phase
-  work_queue postponed_;
-  work_list<> immediates_;
-  work_list<> closing_;
+  work_queue postponed_, postponed_now_;  // (_now_: what is left of the snapshot that a phase runs)
+  work_list<> immediates_, immediates_now_;
+  work_list<> closing_, closing_now_;
   std::size_t operations_ = 0;  // begun and not yet reported, `call` apart
   std::size_t pool_work_ = 0;   // the verb `call`
   std::size_t closing_count_ = 0;
@@ -239,7 +245,7 @@ class loop {
 };
 
 /// The loop that runs on this thread; null where none does.
-extern constinit thread_local loop* current_loop;
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local loop* current_loop;
 
 /// current_loop; aborts where no runtime runs on this thread.
 [[noreturn]] void no_loop() noexcept;

@@ -6,17 +6,18 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <memory>
 #include <optional>
+
+#include <eddy/coro/catch_stopped.h>
+#include <eddy/coro/ok.h>
 
 namespace eddy::test {
 namespace {
 
 class TcpTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(TcpTest);
-
-using TcpDeathTest = TcpTest;
-EDDY_ON_EVERY_BACKEND(TcpDeathTest);
 
 task<void> echo(tcp_stream s) {
   std::array<char, 1000> buffer;
@@ -33,21 +34,6 @@ task<void> serve_echo(tcp_listener& listener) {
     result<tcp_stream> s = co_await listener.accept();
     if (!s) break;
     spawn(echo, *std::move(s));
-  }
-}
-
-/// Writes until the kernel takes no more at once: the next write waits.
-template <class S>
-task<void> fill(S& s) {
-  const std::vector<char> block(256 * 1024, 'x');
-  bool waits = false;
-  while (!waits) {
-    join_handle<result<std::size_t>> h = spawn(s.write(block));
-    for (int i = 0; i < 5 && !h.done(); ++i) co_await immediate();
-    waits = !h.done();
-    h.cancel();
-    const auto r = co_await h.join();
-    EXPECT_TRUE(r.stopped() || r.has_value());
   }
 }
 
@@ -193,7 +179,7 @@ TEST_P(TcpTest, AResetEndsAReadThatWaits) {
     auto [near, far] = co_await tcp_pair();
     std::array<char, 100> buffer;
     join_handle<result<std::size_t>> reading = spawn(near.read(buffer));
-    co_await immediate();
+    co_await after_a_poll();
     reset_at_close(far);
     const result<void> closed = co_await far.close();
     EXPECT_TRUE(closed);
@@ -208,7 +194,7 @@ TEST_P(TcpTest, AResetEndsAWriteThatWaits) {
     co_await fill(near);
     const std::string more(100'000, 'y');
     join_handle<result<void>> writing = spawn(write_all(near, more));
-    co_await immediate();
+    co_await after_a_poll();
     EXPECT_FALSE(writing.done());
     reset_at_close(far);
     const result<void> closed = co_await far.close();
@@ -254,6 +240,38 @@ TEST_P(TcpTest, EmptyBuffersNeedNoKernel) {
       EXPECT_EQ(again.value_or(1u), 0u);
     }
     EXPECT_GT(runtime::current().ticks(), ticks + 5);
+  });
+}
+
+TEST_P(TcpTest, ResultsComposeWithOkAndStopsWithCatchStopped) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    const auto exchange = [](tcp_stream& a, tcp_stream& b) -> task<result<std::size_t>> {
+      std::array<char, 10> buffer;
+      co_await ok(a.write("hello"));
+      const std::size_t n = co_await ok(b.read(buffer));
+      co_await ok(a.close());
+      const std::size_t end = co_await ok(b.read(buffer));
+      EXPECT_EQ(end, 0u);
+      co_await ok(a.write("late"));
+      ADD_FAILURE();
+      co_return n;
+    };
+    const result<std::size_t> r = co_await exchange(near, far);
+    EXPECT_EQ(r.error(), std::errc::bad_file_descriptor);
+
+    auto [one, other] = co_await tcp_pair();
+    const auto wait = [](tcp_stream& s, bool& stopped) -> task<void> {
+      std::array<char, 10> buffer;
+      const std::optional<result<std::size_t>> n = co_await catch_stopped(s.read(buffer));
+      stopped = !n;
+    };
+    bool stopped = false;
+    join_handle<void> waiting = spawn(wait, std::ref(one), std::ref(stopped));
+    co_await after_a_poll();
+    waiting.cancel();
+    const auto ended = co_await waiting.join();
+    EXPECT_TRUE(ended.has_value() && stopped);
   });
 }
 
@@ -322,32 +340,29 @@ TEST_P(TcpTest, WhatHasFinishedIsDeliveredThoughItIsCancelled) {
     auto [near2, far2] = co_await tcp_pair();
     struct reader {
       std::array<char, 10> buffer;
-      result<std::size_t> got = std::errc::not_connected;
-      std::optional<join_handle<void>> other;
+      std::size_t got = 0;
+      std::optional<join_handle<void>> task;
       bool went_on = false;
     } a, b;
-    // Both reads are reported in one poll. Whoever comes first cancels the other, which keeps its bytes.
-    const auto read = [](tcp_stream& s, reader& mine) -> task<void> {
-      mine.got = co_await s.read(mine.buffer);
-      mine.other->cancel();
+    // Both reads are reported in one poll. Whoever comes first cancels the other, which has its byte, and no more.
+    const auto read = [](tcp_stream& s, reader& mine, reader& other) -> task<void> {
+      const result<std::size_t> n = co_await s.read(mine.buffer);
+      mine.got = n.value_or(0u);
+      other.task->cancel();
       co_await next_tick();
       mine.went_on = true;
     };
-    a.other = spawn(read, std::ref(near2), std::ref(b));
-    b.other = spawn(read, std::ref(near), std::ref(a));
-    const result<std::size_t> one = co_await far.write("x");
-    const result<std::size_t> two = co_await far2.write("y");
-    EXPECT_TRUE(one && two);
-    const auto first = co_await a.other->join();
-    const auto second = co_await b.other->join();
-    EXPECT_EQ(a.got.value_or(0u) + b.got.value_or(0u), a.got && b.got ? 2u : 1u);
-    EXPECT_TRUE(first.stopped() || second.stopped());
-    // What was not delivered is still there.
-    for (auto [s, r] : {std::pair(&near, &a), std::pair(&near2, &b)}) {
-      if (r->got) continue;
-      const result<std::size_t> rest = co_await s->read(r->buffer);
-      EXPECT_EQ(rest.value_or(0u), 1u);
-    }
+    a.task = spawn(read, std::ref(near), std::ref(a), std::ref(b));
+    b.task = spawn(read, std::ref(near2), std::ref(b), std::ref(a));
+    co_await after_a_poll();
+    EXPECT_EQ(::send(far.native_handle(), "x", 1, 0), 1);
+    EXPECT_EQ(::send(far2.native_handle(), "y", 1, 0), 1);
+    const auto first = co_await a.task->join();
+    const auto second = co_await b.task->join();
+    EXPECT_EQ(a.got, 1u);
+    EXPECT_EQ(b.got, 1u);
+    EXPECT_NE(a.went_on, b.went_on);
+    EXPECT_NE(first.stopped(), second.stopped());
   });
 }
 
@@ -377,7 +392,7 @@ TEST_P(TcpTest, NoByteIsLostBetweenCancelledReads) {
         end = n.value_or(0u) == 0;
       };
       join_handle<void> reading = spawn(read, std::ref(near), std::ref(all), std::ref(ended));
-      if (all.size() % 2) co_await immediate();
+      if (all.size() % 2) co_await after_a_poll();
       co_await yield();
       reading.cancel();
       const auto r = co_await reading.join();
@@ -388,174 +403,6 @@ TEST_P(TcpTest, NoByteIsLostBetweenCancelledReads) {
     for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], static_cast<char>('a' + i % 26));
     EXPECT_GT(stops, 0);
   });
-}
-
-// ---- Closing ----
-
-TEST_P(TcpTest, CloseEndsWhatOthersAwait) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    co_await fill(near);
-    std::array<char, 100> buffer;
-    const auto use = [](auto awaitable, bool& went_on) -> task<result<std::size_t>> {
-      const result<std::size_t> r = co_await std::move(awaitable);
-      co_await next_tick();
-      went_on = true;
-      co_return r;
-    };
-    bool reader_went_on = false;
-    bool writer_went_on = false;
-    auto reading = spawn(use, near.read(buffer), std::ref(reader_went_on));
-    auto writing = spawn(use, near.write("more"), std::ref(writer_went_on));
-    co_await immediate();
-    EXPECT_EQ(runtime::current().pending().operations, 2u);
-    const result<void> closed = co_await near.close();
-    EXPECT_TRUE(closed) << closed.error();
-    EXPECT_EQ(near.native_handle(), -1);
-    const result<std::size_t> read = co_await reading;
-    const result<std::size_t> written = co_await writing;
-    EXPECT_EQ(read.error(), std::errc::operation_canceled);
-    EXPECT_EQ(written.error(), std::errc::operation_canceled);
-    EXPECT_TRUE(reader_went_on && writer_went_on);
-    EXPECT_EQ(runtime::current().pending().total(), 0u);
-  });
-}
-
-TEST_P(TcpTest, CloseEndsAnOperationThatHasNotBegunYet) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    std::array<char, 100> buffer;
-    auto reading = spawn(near.read(buffer));
-    co_await next_tick();
-    const result<void> closed = co_await near.close();
-    EXPECT_TRUE(closed);
-    const result<std::size_t> read = co_await reading;
-    EXPECT_EQ(read.error(), std::errc::operation_canceled);
-  });
-}
-
-TEST_P(TcpTest, CloseEndsInTheClosePhase) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    std::string order;
-    const auto in_check = [](std::string& o) -> task<void> {
-      co_await immediate();
-      o += "check ";
-    };
-    const auto in_pending = [](std::string& o) -> task<void> {
-      co_await yield();
-      o += "pending ";
-    };
-    auto check = spawn(in_check, std::ref(order));
-    auto pending = spawn(in_pending, std::ref(order));
-    const result<void> closed = co_await near.close();
-    order += "close ";
-    EXPECT_TRUE(closed);
-    co_await check;
-    co_await pending;
-    // (we are in a poll phase: the check phase of this tick, its close phase, the next tick)
-    EXPECT_EQ(order, "check close pending ");
-  });
-}
-
-TEST_P(TcpTest, AnAcceptIsEndedByClosingTheListener) {
-  run([]() -> task<void> {
-    tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
-    auto accepting = spawn(listener.accept());
-    co_await immediate();
-    const result<void> closed = co_await listener.close();
-    EXPECT_TRUE(closed);
-    const result<tcp_stream> s = co_await accepting;
-    EXPECT_EQ(s.error(), std::errc::operation_canceled);
-    const result<tcp_stream> again = co_await listener.accept();
-    EXPECT_EQ(again.error(), std::errc::bad_file_descriptor);
-    EXPECT_EQ(listener.local_address().family(), 0);
-  });
-}
-
-TEST_P(TcpTest, WhatIsClosedNeverTouchesAReusedNumber) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    const int number = near.native_handle();
-    std::array<char, 4> buffer;
-    detail::transfer late = near.read(buffer);  // described, not begun
-    const result<void> closed = co_await near.close();
-    EXPECT_TRUE(closed);
-    auto [one, two] = unix_stream::pair().value();
-    EXPECT_EQ(one.native_handle(), number);
-    const result<std::size_t> written = co_await two.write("mine");
-    EXPECT_TRUE(written);
-    const result<std::size_t> read = co_await std::move(late);
-    EXPECT_EQ(read.error(), std::errc::bad_file_descriptor);
-    const result<std::size_t> wrote = co_await near.write("x");
-    EXPECT_EQ(wrote.error(), std::errc::bad_file_descriptor);
-    const result<void> twice = co_await near.close();
-    EXPECT_EQ(twice.error(), std::errc::bad_file_descriptor);
-    EXPECT_EQ(near.shutdown_write().error(), std::errc::bad_file_descriptor);
-    const result<std::size_t> still = co_await one.read(buffer);
-    EXPECT_EQ(*still, 4u);
-  });
-}
-
-TEST_P(TcpTest, ASecondCloseIsRefusedWhileTheFirstIsUnderWay) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    auto first = spawn(near.close());
-    auto second = spawn(near.close());
-    const result<void> one = co_await first;
-    const result<void> two = co_await second;
-    EXPECT_TRUE(one);
-    EXPECT_EQ(two.error(), std::errc::bad_file_descriptor);
-  });
-}
-
-TEST_P(TcpTest, ACloseThatHasBegunIsNotCancelled) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    auto closing = spawn(near.close());
-    co_await next_tick();
-    closing.cancel();
-    const auto r = co_await closing.join();
-    EXPECT_TRUE(r.has_value());
-    EXPECT_EQ(near.native_handle(), -1);
-  });
-}
-
-TEST_P(TcpTest, InAStoppingTaskTheDestructorCloses) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    const auto hold = [](tcp_stream s) -> task<void> {
-      std::array<char, 10> buffer;
-      const result<std::size_t> n = co_await s.read(buffer);
-      ADD_FAILURE() << n.value_or(0u);
-    };
-    const bool stopped = co_await stops_when_cancelled(spawn(hold, std::move(near)), moment::inside_the_kernel);
-    EXPECT_TRUE(stopped);
-    std::array<char, 10> buffer;
-    const result<std::size_t> end = co_await far.read(buffer);
-    EXPECT_EQ(end.value_or(1u), 0u);
-  });
-}
-
-TEST_P(TcpTest, AStopInTheMiddleOfEverythingLeavesNothingOpen) {
-  EXPECT_THROW(run([]() -> task<void> {
-                 tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
-                 spawn(serve_echo, std::ref(listener));
-                 const auto talk = [](socket_address to) -> task<void> {
-                   result<tcp_stream> s = co_await tcp_stream::connect(to);
-                   std::array<char, 100> buffer;
-                   for (;;) {
-                     const result<void> w = co_await write_all(*s, "ping");
-                     const result<std::size_t> r = co_await s->read(buffer);
-                     if (!w || !r) break;
-                   }
-                 };
-                 for (int i = 0; i < 20; ++i) spawn(talk, listener.local_address());
-                 for (int i = 0; i < 20; ++i) co_await yield();
-                 runtime::current().request_stop();
-                 co_await sleep_for(std::chrono::hours(1));
-               }),
-               stopped_error);
 }
 
 // ---- Descriptors run out ----
@@ -603,7 +450,7 @@ TEST_P(TcpTest, WithoutDescriptorsAcceptReportsOnceAndWaitsForAClose) {
     // The next one waits, and asks nobody.
     const auto ticks = runtime::current().ticks();
     join_handle<result<tcp_stream>> next = spawn(listener.accept());
-    co_await immediate();
+    co_await after_a_poll();
     EXPECT_EQ(runtime::current().pending().timers, 1u);
     EXPECT_EQ(runtime::current().pending().operations, 0u);
     // Old connections go on.
@@ -657,7 +504,7 @@ TEST_P(TcpTest, AnAcceptThatPausesCanBeCancelledAndClosed) {
         EXPECT_EQ(runtime::current().pending().timers, 0u);
       }
       join_handle<result<tcp_stream>> last = spawn(listener.accept());
-      co_await immediate();
+      co_await after_a_poll();
       EXPECT_EQ(runtime::current().pending().timers, 1u);
       const result<void> closed = co_await listener.close();
       EXPECT_TRUE(closed);
@@ -679,125 +526,6 @@ TEST_P(TcpTest, WithoutDescriptorsNothingElseCanBeMadeEither) {
     const result<tcp_stream> s = co_await tcp_stream::connect(listener.local_address());
     EXPECT_EQ(s.error(), std::errc::too_many_files_open);
   });
-}
-
-// ---- Descriptors that come and go ----
-
-TEST_P(TcpTest, ADescriptorCanBeReleasedAndAdopted) {
-  run([]() -> task<void> {
-    auto [near, far] = co_await tcp_pair();
-    std::array<char, 10> buffer;
-    const bool stopped = co_await stops_when_cancelled(spawn(near.read(buffer)), moment::inside_the_kernel);
-    EXPECT_TRUE(stopped);  // the backend knows it now
-    const int number = near.release();
-    EXPECT_EQ(near.native_handle(), -1);
-    ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) & ~O_NONBLOCK);
-    result<tcp_stream> again = tcp_stream::adopt(number);
-    EXPECT_TRUE(again) << again.error();
-    EXPECT_EQ(again->native_handle(), number);
-    EXPECT_TRUE(::fcntl(number, F_GETFL) & O_NONBLOCK);
-    const result<std::size_t> written = co_await far.write("hello");
-    EXPECT_TRUE(written);
-    const result<std::size_t> read = co_await again->read(buffer);
-    EXPECT_EQ(read.value_or(0u), 5u);
-  });
-}
-
-TEST_P(TcpTest, OnlyStreamSocketsAreAdopted) {
-  run([]() -> task<void> {
-    const int null = ::open("/dev/null", O_RDONLY);
-    EXPECT_EQ(tcp_stream::adopt(null).error(), std::errc::not_a_socket);
-    ::close(null);
-    const int datagrams = ::socket(AF_INET, SOCK_DGRAM, 0);
-    EXPECT_EQ(tcp_stream::adopt(datagrams).error(), std::errc::wrong_protocol_type);
-    ::close(datagrams);
-    EXPECT_EQ(tcp_stream::adopt(-1).error(), std::errc::bad_file_descriptor);
-    co_return;
-  });
-}
-
-TEST_P(TcpTest, AFreshConnectionMayGoToAnotherRuntime) {
-  std::optional<std::pair<tcp_stream, tcp_stream>> both;
-  run([&both]() -> task<void> {
-    both.emplace(co_await tcp_pair());
-    both->first = tcp_stream::adopt(both->first.release()).value();  // fresh again
-  });
-  run([&both]() -> task<void> {
-    std::array<char, 10> buffer;
-    join_handle<result<std::size_t>> reading = spawn(both->second.read(buffer));
-    co_await immediate();
-    const result<std::size_t> written = co_await both->first.write("hello");
-    EXPECT_TRUE(written);
-    const result<std::size_t> read = co_await reading;
-    EXPECT_EQ(read.value_or(0u), 5u);
-  });
-  both.reset();
-}
-
-// ---- The caller's bugs ----
-
-TEST_P(TcpDeathTest, ASecondReadInFlightAborts) {
-  EXPECT_DEATH(run([]() -> task<void> {
-                 auto [near, far] = co_await tcp_pair();
-                 std::array<char, 10> buffer;
-                 spawn(near.read(buffer));
-                 co_await next_tick();
-                 const result<std::size_t> second = co_await near.read(buffer);
-                 EXPECT_TRUE(second);
-               }),
-               "^eddy: a second operation .*tcp_stream::read");
-}
-
-TEST_P(TcpDeathTest, ASecondAcceptInFlightAborts) {
-  EXPECT_DEATH(run([]() -> task<void> {
-                 tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
-                 spawn(listener.accept());
-                 co_await immediate();
-                 const result<tcp_stream> second = co_await listener.accept();
-                 EXPECT_TRUE(second);
-               }),
-               "^eddy: a second operation .*tcp_listener::accept");
-}
-
-TEST_P(TcpDeathTest, MovingAStreamInFlightAborts) {
-  EXPECT_DEATH(run([]() -> task<void> {
-                 auto [near, far] = co_await tcp_pair();
-                 std::array<char, 10> buffer;
-                 spawn(near.read(buffer));
-                 co_await immediate();
-                 tcp_stream moved(std::move(near));
-                 co_await immediate();
-               }),
-               "^eddy: .*moved while");
-}
-
-TEST_P(TcpDeathTest, DestroyingAStreamInFlightAborts) {
-  EXPECT_DEATH(run([]() -> task<void> {
-                 auto pair = std::make_unique<std::pair<tcp_stream, tcp_stream>>(co_await tcp_pair());
-                 std::array<char, 10> buffer;
-                 spawn(pair->first.read(buffer));
-                 co_await immediate();
-                 pair.reset();
-               }),
-               "^eddy: .*destroyed while");
-}
-
-TEST_P(TcpDeathTest, UseInAnotherRuntimeAborts) {
-  EXPECT_DEATH(
-      {
-        std::optional<std::pair<tcp_stream, tcp_stream>> both;
-        runtime first(options());
-        eddy::run(first, [&both]() -> task<void> {
-          both.emplace(co_await tcp_pair());
-          const result<std::size_t> n = co_await both->first.write("x");
-          EXPECT_TRUE(n);
-        });
-        run([&both]() -> task<void> {
-          const result<std::size_t> n = co_await both->first.write("x");
-          EXPECT_TRUE(n);
-        });
-      },
-      "^eddy: .*another runtime");
 }
 
 }  // namespace

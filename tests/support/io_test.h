@@ -1,6 +1,7 @@
 // What tests of io/ share: each runs on every backend from one source, and leaves no descriptor open.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -82,7 +83,7 @@ class io_test : public testing::TestWithParam<std::string> {
 
 #define EDDY_ON_EVERY_BACKEND(fixture)                                                       \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture, testing::ValuesIn(::eddy::test::io_backends()), \
-                           [](const auto& info) { return info.param; })
+                           [](const auto& one) { return one.param; })
 
 /// Two ends of one TCP connection.
 inline task<std::pair<tcp_stream, tcp_stream>> tcp_pair() {
@@ -100,6 +101,12 @@ void reset_at_close(S& s) {
   EXPECT_EQ(::setsockopt(s.native_handle(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
 }
 
+/// Goes on when everything that was begun before has been handed to the kernel.
+inline task<void> after_a_poll() {
+  co_await yield();  // (we may be in a poll phase ourselves)
+  co_await immediate();
+}
+
 /// When a task is asked to stop, as seen from its operation.
 enum class moment { before_it_begins, before_the_hand_over, inside_the_kernel };
 inline constexpr moment moments[] = {moment::before_it_begins, moment::before_the_hand_over, moment::inside_the_kernel};
@@ -108,7 +115,7 @@ inline constexpr moment moments[] = {moment::before_it_begins, moment::before_th
 template <class T>
 task<bool> stops_when_cancelled(join_handle<T> h, moment at) {
   if (at == moment::before_the_hand_over) co_await next_tick();
-  if (at == moment::inside_the_kernel) co_await immediate();
+  if (at == moment::inside_the_kernel) co_await after_a_poll();
   h.cancel();
   h.cancel();
   const join_result<T> r = co_await h.join();
@@ -116,10 +123,19 @@ task<bool> stops_when_cancelled(join_handle<T> h, moment at) {
   co_return r.stopped();
 }
 
-/// "not stopped" or the error's message, for comparing.
-template <class T>
-std::error_code error_of(const result<T>& r) {
-  return r.error();
+/// Writes until the kernel takes no more at once: the next write waits.
+template <class S>
+task<void> fill(S& s) {
+  const std::vector<char> block(256 * 1024, 'x');
+  bool waits = false;
+  while (!waits) {
+    join_handle<result<std::size_t>> h = spawn(s.write(block));
+    for (int i = 0; i < 5 && !h.done(); ++i) co_await immediate();
+    waits = !h.done();
+    h.cancel();
+    const auto r = co_await h.join();
+    EXPECT_TRUE(r.stopped() || r.has_value());
+  }
 }
 
 }  // namespace eddy::test

@@ -1,0 +1,30 @@
+// Says hello over TCP: server and client in one program, which ends by itself.
+#include <eddy/eddy.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+static eddy::task<> greet(eddy::tcp_listener listener) {
+  for (;;) {
+    auto stream = co_await eddy::ok(listener.accept());
+    co_await eddy::ok(eddy::write_all(stream, "hello\n"));
+  }
+}
+
+static eddy::task<> hello() {
+  auto listener = eddy::tcp_listener::bind(eddy::socket_address::loopback(0)).value();
+  const auto address = listener.local_address();
+  eddy::spawn_background(greet, std::move(listener));  // does not keep the program alive
+
+  auto stream = co_await eddy::ok(eddy::tcp_stream::connect(address));
+  std::array<char, 64> buffer;
+  const auto size =
+      co_await eddy::ok(eddy::with_timeout(std::chrono::seconds(1), stream.read(buffer)));
+  std::fwrite(buffer.data(), 1, size, stdout);
+}
+
+int main() {
+  eddy::run(hello());
+}

@@ -1,0 +1,302 @@
+// Allocations, counted exactly: in the steady state nothing that a program does again and again takes memory from the system.
+#include "tests/support/counted_memory.h"
+#include "tests/support/runtime_test.h"
+#include "tests/support/soak.h"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <eddy/eddy.h>
+
+namespace eddy::test {
+namespace {
+
+// More ticks than lie between two of the occasions at which surplus memory is given back (4096): what is needed again and
+// again is no surplus.
+constexpr unsigned rounds = 10'000;
+constexpr unsigned warm_up = 200;
+
+class allocations : public real_runtime {
+ protected:
+  /// How many allocations `rounds` times `once()` make, after some to warm up.
+  template <class F>
+  task<std::uint64_t> of(F once) {
+    for (unsigned i = 0; i < warm_up; ++i) co_await once();
+    const allocation_count made;
+    for (unsigned i = 0; i < rounds; ++i) co_await once();
+    co_return made.now();
+  }
+  template <class F>
+  void expect_none(F once) {
+    EXPECT_EQ(run([&]() -> task<std::uint64_t> { return of(std::ref(once)); }), 0u);
+  }
+};
+EDDY_TEST_ON_REAL_BACKENDS(allocations);
+
+task<void> echo(tcp_stream& s) {
+  std::array<char, 64> buffer;
+  for (;;) {
+    const result<std::size_t> n = co_await s.read(buffer);
+    if (!n || *n == 0) co_return;
+    const result<void> sent = co_await write_all(s, const_buffer(buffer.data(), *n));
+    if (!sent) co_return;
+  }
+}
+
+TEST(counted_memory, SeesWhatIsTaken) {
+  const allocation_count made;
+  const auto bytes = memory_taken().bytes;
+  auto one = std::make_unique<int>(1);
+  void* two = ::malloc(1000);
+  EXPECT_EQ(made.now(), 2u);
+#ifndef EDDY_SANITIZED
+  EXPECT_GE(memory_taken().bytes - bytes, 1008);
+#endif
+  ::free(two);
+  one = nullptr;
+  EXPECT_EQ(memory_taken().bytes, bytes);
+}
+
+TEST_P(allocations, AnEchoOverTcpMakesNone) {
+  run([&]() -> task<> {
+    tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+    auto accepted = spawn(listener.accept());
+    tcp_stream client = (co_await tcp_stream::connect(listener.local_address())).value();
+    tcp_stream server = (co_await accepted).value();
+    auto serving = spawn(echo, std::ref(server));
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 64> buffer{};
+      co_await ok(write_all(client, buffer));
+      co_await ok(read_exactly(client, buffer));
+    });
+    EXPECT_EQ(made, 0u);
+    co_await client.close();
+    co_await serving;
+  });
+}
+
+TEST_P(allocations, AHundredEchosAtOnceMakeNone) {
+  run([&]() -> task<> {
+    std::vector<std::pair<unix_stream, unix_stream>> pairs;
+    for (int i = 0; i < 100; ++i) pairs.push_back(unix_stream::pair().value());
+    std::vector<join_handle<void>> serving;
+    for (auto& p : pairs) {
+      serving.push_back(spawn([](unix_stream& s) -> task<> {
+        std::array<char, 64> buffer;
+        for (;;) {
+          const result<std::size_t> n = co_await s.read(buffer);
+          if (!n || *n == 0) co_return;
+          co_await ok(write_all(s, const_buffer(buffer.data(), *n)));
+        }
+      }, std::ref(p.second)));
+    }
+    // All at once, and none waits for another.
+    std::vector<std::uint64_t> made(pairs.size());
+    std::vector<join_handle<void>> asking;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      asking.push_back(spawn([](unix_stream& s, std::uint64_t& sum) -> task<> {
+        std::array<char, 64> buffer{};
+        for (int round = 0; round < 20; ++round) {
+          co_await ok(write_all(s, buffer));
+          co_await ok(read_exactly(s, buffer));
+        }
+        const allocation_count before;
+        for (int round = 0; round < 80; ++round) {
+          co_await ok(write_all(s, buffer));
+          co_await ok(read_exactly(s, buffer));
+        }
+        sum = before.now();
+      }, std::ref(pairs[i].first), std::ref(made[i])));
+    }
+    for (auto& a : asking) co_await a;
+    for (const std::uint64_t n : made) EXPECT_EQ(n, 0u);
+    for (auto& p : pairs) co_await p.first.close();
+    for (auto& s : serving) co_await s;
+  });
+}
+
+TEST_P(allocations, AnAcceptedAndClosedConnectionMakesNone) {
+  run([&]() -> task<> {
+    const std::string name = std::string("\0eddy-allocations-", 18) + std::to_string(::getpid());
+    unix_listener listener = unix_listener::bind(name).value();
+    std::optional<unix_stream> far;
+    auto accepting = spawn([](unix_listener& from, std::optional<unix_stream>& to) -> task<> {
+      for (;;) to = co_await ok(from.accept());
+    }, std::ref(listener), std::ref(far));
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      unix_stream near = co_await ok(unix_stream::connect(name));
+      while (!far) co_await yield();
+      co_await far->close();
+      co_await near.close();
+      far.reset();
+    });
+    EXPECT_EQ(made, 0u);
+    accepting.cancel();
+    co_await accepting.join();
+  });
+}
+
+TEST_P(allocations, APipeMakesNone) {
+  run([&]() -> task<> {
+    auto [reader, writer] = make_pipe().value();
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 16> buffer{};
+      co_await ok(writer.write(buffer));
+      co_await ok(reader.read(buffer));
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
+TEST_P(allocations, AFileReadAndWrittenMakesNone) {
+  runtime_options one_thread;
+  one_thread.pool_threads = 1;  // another one would begin in the middle, when the first is late
+  make(one_thread);
+  std::string path = ::testing::TempDir() + "eddy_allocations_XXXXXX";
+  ::close(::mkstemp(path.data()));
+  run([&]() -> task<> {
+    file f = co_await ok(file::open(path, open_mode::read | open_mode::write));
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 4096> block{};
+      co_await ok(f.write_at(block, 0));
+      co_await ok(f.read_at(block, 0));
+    });
+    EXPECT_EQ(made, 0u);
+    co_await f.close();
+  });
+  ::unlink(path.c_str());
+}
+
+TEST_P(allocations, ARingsNothingMakesNone) {
+  expect_none([]() -> task<> {
+    request r;
+    r.what = verb::nothing;
+    co_await perform(r);
+  });
+}
+
+TEST_P(allocations, AnOffloadMakesNone) {
+  runtime_options one_thread;
+  one_thread.pool_threads = 1;
+  make(one_thread);
+  expect_none([]() -> task<> { EXPECT_EQ(co_await offload([] { return 7; }), 7); });
+}
+
+TEST_P(allocations, ASpawnAndItsJoinMakeNone) {
+  expect_none([]() -> task<> {
+    join_handle<int> h = spawn([](int n) -> task<int> { co_return n; }, 5);
+    EXPECT_EQ(co_await h, 5);
+  });
+}
+
+TEST_P(allocations, AChannelsElementMakesNone) {
+  run([&]() -> task<> {
+    channel<int> numbers(16);
+    auto sender = spawn([](channel<int>& to) -> task<> {
+      for (int i = 0;; ++i) {
+        if (!co_await to.send(i)) co_return;
+      }
+    }, std::ref(numbers));
+    EXPECT_EQ(co_await of([&]() -> task<> { co_await numbers.receive(); }), 0u);
+    numbers.close();
+    co_await sender;
+  });
+}
+
+TEST_P(allocations, ATimerMakesNone) {
+  expect_none([]() -> task<> { co_await sleep_for(0ns); });
+}
+
+TEST_P(allocations, ATimeoutMakesNone) {
+  run([&]() -> task<> {
+    auto [near, far] = unix_stream::pair().value();
+    std::array<char, 16> buffer{};
+    EXPECT_EQ(co_await of([&]() -> task<> {
+                co_await ok(far.write(buffer));
+                co_await ok(with_timeout(1h, near.read(buffer)));
+              }),
+              0u);
+    EXPECT_EQ(co_await of([&]() -> task<> {
+                const auto n = co_await with_timeout(1us, near.read(buffer));
+                EXPECT_EQ(n.error(), errc::timed_out);
+              }),
+              0u);
+  });
+}
+
+TEST_P(allocations, HopsLocksAndEventsMakeNone) {
+  run([&]() -> task<> {
+    mutex m;
+    semaphore s(1);
+    event e;
+    e.set();
+    EXPECT_EQ(co_await of([&]() -> task<> {
+                co_await next_tick();
+                co_await yield();
+                co_await immediate();
+                const auto held = co_await m.lock();
+                const auto permit = co_await s.acquire();
+                co_await e.wait();
+              }),
+              0u);
+  });
+}
+
+TEST_P(allocations, GroupsAndCombinatorsMakeNone) {
+  expect_none([]() -> task<> {
+    co_await with_task_group([](task_group& group) -> task<> {
+      group.spawn([]() -> task<> { co_await yield(); });
+      group.spawn([]() -> task<> { co_await next_tick(); });
+      co_return;
+    });
+    co_await when_all(yield(), immediate());
+    co_await when_any(next_tick(), sleep_for(1h));
+    co_await shield(yield());
+    co_await catch_stopped(yield());
+  });
+}
+
+// ---- Cost stays flat ---------------------------------------------------------------------------------------------------
+
+/// Bytes for each of `count` tasks that sleep, from nothing to all of them asleep.
+std::int64_t bytes_of_sleeping_tasks(runtime& rt, int count) {
+  return eddy::run(rt, [count]() -> task<std::int64_t> {
+    event end;
+    std::int64_t taken = 0;
+    co_await with_task_group([&](task_group& group) -> task<> {
+      co_await yield();
+      const std::int64_t before = memory_taken().bytes;
+      for (int i = 0; i < count; ++i) group.spawn([]() -> task<> { co_await sleep_for(1h); });
+      co_await yield();
+      co_await yield();
+      taken = memory_taken().bytes - before;
+      group.cancel();
+    });
+    co_return taken / count;
+  });
+}
+
+TEST_P(allocations, ASleepingTaskCostsTheSameAmongAThousandAndAMillion) {
+#ifdef EDDY_SANITIZED
+  GTEST_SKIP() << "a sanitizer's allocator makes blocks of its own sizes";
+#else
+  for (int count : {1'000, 10'000, 100'000, 1'000'000}) {
+    if (count > in_ci_or_soak(100'000, 1'000'000)) break;
+    drop_runtime();
+    const std::int64_t bytes = bytes_of_sleeping_tasks(rt(), count);
+    std::printf("%d tasks: %lld bytes each, frame and root\n", count, static_cast<long long>(bytes));
+    EXPECT_LE(bytes, 256) << count;
+  }
+#endif
+}
+
+}  // namespace
+}  // namespace eddy::test

@@ -1,0 +1,324 @@
+// Descriptors on every backend: who closes them and when, who may use them, and the caller's bugs.
+#include "tests/support/io_test.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+
+namespace eddy::test {
+namespace {
+
+class ClosingTest : public io_test {};
+EDDY_ON_EVERY_BACKEND(ClosingTest);
+
+using ClosingDeathTest = ClosingTest;
+EDDY_ON_EVERY_BACKEND(ClosingDeathTest);
+
+task<void> echo(tcp_stream s) {
+  std::array<char, 1000> buffer;
+  for (;;) {
+    const result<std::size_t> n = co_await s.read(buffer);
+    if (!n || *n == 0) break;
+    const result<void> written = co_await write_all(s, const_buffer(buffer.data(), *n));
+    if (!written) break;
+  }
+}
+
+task<void> serve_echo(tcp_listener& listener) {
+  for (;;) {
+    result<tcp_stream> s = co_await listener.accept();
+    if (!s) break;
+    spawn(echo, *std::move(s));
+  }
+}
+
+TEST_P(ClosingTest, CloseEndsWhatOthersAwait) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    co_await fill(near);
+    std::array<char, 100> buffer;
+    const auto use = [](auto awaitable, bool& went_on) -> task<result<std::size_t>> {
+      const result<std::size_t> r = co_await std::move(awaitable);
+      co_await next_tick();
+      went_on = true;
+      co_return r;
+    };
+    bool reader_went_on = false;
+    bool writer_went_on = false;
+    auto reading = spawn(use, near.read(buffer), std::ref(reader_went_on));
+    auto writing = spawn(use, near.write("more"), std::ref(writer_went_on));
+    co_await after_a_poll();
+    EXPECT_EQ(runtime::current().pending().operations, 2u);
+    const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed) << closed.error();
+    EXPECT_EQ(near.native_handle(), -1);
+    const result<std::size_t> read = co_await reading;
+    const result<std::size_t> written = co_await writing;
+    EXPECT_EQ(read.error(), std::errc::operation_canceled);
+    EXPECT_EQ(written.error(), std::errc::operation_canceled);
+    EXPECT_TRUE(reader_went_on && writer_went_on);
+    EXPECT_EQ(runtime::current().pending().total(), 0u);
+  });
+}
+
+TEST_P(ClosingTest, CloseEndsAnOperationThatHasNotBegunYet) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::array<char, 100> buffer;
+    auto reading = spawn(near.read(buffer));
+    co_await next_tick();
+    const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed);
+    const result<std::size_t> read = co_await reading;
+    EXPECT_EQ(read.error(), std::errc::operation_canceled);
+  });
+}
+
+TEST_P(ClosingTest, CloseEndsInTheClosePhase) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::string order;
+    const auto in_check = [](std::string& o) -> task<void> {
+      co_await immediate();
+      o += "check ";
+    };
+    const auto in_pending = [](std::string& o) -> task<void> {
+      co_await yield();
+      o += "pending ";
+    };
+    auto check = spawn(in_check, std::ref(order));
+    auto pending = spawn(in_pending, std::ref(order));
+    const result<void> closed = co_await near.close();
+    order += "close ";
+    EXPECT_TRUE(closed);
+    co_await check;
+    co_await pending;
+    // (we are in a poll phase: the check phase of this tick, its close phase, the next tick)
+    EXPECT_EQ(order, "check close pending ");
+  });
+}
+
+TEST_P(ClosingTest, AnAcceptIsEndedByClosingTheListener) {
+  run([]() -> task<void> {
+    tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+    auto accepting = spawn(listener.accept());
+    co_await after_a_poll();
+    const result<void> closed = co_await listener.close();
+    EXPECT_TRUE(closed);
+    const result<tcp_stream> s = co_await accepting;
+    EXPECT_EQ(s.error(), std::errc::operation_canceled);
+    const result<tcp_stream> again = co_await listener.accept();
+    EXPECT_EQ(again.error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(listener.local_address().family(), 0);
+  });
+}
+
+TEST_P(ClosingTest, WhatIsClosedNeverTouchesAReusedNumber) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    const int number = near.native_handle();
+    std::array<char, 4> buffer;
+    detail::transfer late = near.read(buffer);  // described, not begun
+    const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed);
+    auto [one, two] = unix_stream::pair().value();
+    unix_stream& same = one.native_handle() == number ? one : two;
+    unix_stream& other = &same == &one ? two : one;
+    EXPECT_EQ(same.native_handle(), number);
+    const result<std::size_t> written = co_await other.write("mine");
+    EXPECT_TRUE(written);
+    const result<std::size_t> read = co_await std::move(late);
+    EXPECT_EQ(read.error(), std::errc::bad_file_descriptor);
+    const result<std::size_t> wrote = co_await near.write("x");
+    EXPECT_EQ(wrote.error(), std::errc::bad_file_descriptor);
+    const result<void> twice = co_await near.close();
+    EXPECT_EQ(twice.error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(near.shutdown_write().error(), std::errc::bad_file_descriptor);
+    const result<std::size_t> still = co_await same.read(buffer);
+    EXPECT_EQ(*still, 4u);
+  });
+}
+
+TEST_P(ClosingTest, ASecondCloseIsRefusedWhileTheFirstIsUnderWay) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    auto first = spawn(near.close());
+    auto second = spawn(near.close());
+    const result<void> one = co_await first;
+    const result<void> two = co_await second;
+    EXPECT_TRUE(one);
+    EXPECT_EQ(two.error(), std::errc::bad_file_descriptor);
+  });
+}
+
+TEST_P(ClosingTest, ACloseThatHasBegunIsNotCancelled) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    auto closing = spawn(near.close());
+    co_await next_tick();
+    closing.cancel();
+    const auto r = co_await closing.join();
+    EXPECT_TRUE(r.has_value());
+    EXPECT_EQ(near.native_handle(), -1);
+  });
+}
+
+TEST_P(ClosingTest, InAStoppingTaskTheDestructorCloses) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    const auto hold = [](tcp_stream s) -> task<void> {
+      std::array<char, 10> buffer;
+      const result<std::size_t> n = co_await s.read(buffer);
+      ADD_FAILURE() << n.value_or(0u);
+    };
+    const bool stopped = co_await stops_when_cancelled(spawn(hold, std::move(near)), moment::inside_the_kernel);
+    EXPECT_TRUE(stopped);
+    std::array<char, 10> buffer;
+    const result<std::size_t> end = co_await far.read(buffer);
+    EXPECT_EQ(end.value_or(1u), 0u);
+  });
+}
+
+TEST_P(ClosingTest, AStopInTheMiddleOfEverythingLeavesNothingOpen) {
+  EXPECT_THROW(run([]() -> task<void> {
+                 tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+                 spawn(serve_echo, std::ref(listener));
+                 const auto talk = [](socket_address to) -> task<void> {
+                   result<tcp_stream> s = co_await tcp_stream::connect(to);
+                   std::array<char, 100> buffer;
+                   for (;;) {
+                     const result<void> w = co_await write_all(*s, "ping");
+                     const result<std::size_t> r = co_await s->read(buffer);
+                     if (!w || !r) break;
+                   }
+                 };
+                 for (int i = 0; i < 20; ++i) spawn(talk, listener.local_address());
+                 for (int i = 0; i < 20; ++i) co_await yield();
+                 runtime::current().request_stop();
+                 co_await sleep_for(std::chrono::hours(1));
+               }),
+               stopped_error);
+}
+
+// ---- Descriptors that come and go ----
+
+TEST_P(ClosingTest, ADescriptorCanBeReleasedAndAdopted) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::array<char, 10> buffer;
+    const bool stopped = co_await stops_when_cancelled(spawn(near.read(buffer)), moment::inside_the_kernel);
+    EXPECT_TRUE(stopped);  // the backend knows it now
+    const int number = near.release();
+    EXPECT_EQ(near.native_handle(), -1);
+    ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) & ~O_NONBLOCK);
+    result<tcp_stream> again = tcp_stream::adopt(number);
+    EXPECT_TRUE(again) << again.error();
+    EXPECT_EQ(again->native_handle(), number);
+    EXPECT_TRUE(::fcntl(number, F_GETFL) & O_NONBLOCK);
+    const result<std::size_t> written = co_await far.write("hello");
+    EXPECT_TRUE(written);
+    const result<std::size_t> read = co_await again->read(buffer);
+    EXPECT_EQ(read.value_or(0u), 5u);
+  });
+}
+
+TEST_P(ClosingTest, OnlyStreamSocketsAreAdopted) {
+  run([]() -> task<void> {
+    const int null = ::open("/dev/null", O_RDONLY);
+    EXPECT_EQ(tcp_stream::adopt(null).error(), std::errc::not_a_socket);
+    ::close(null);
+    const int datagrams = ::socket(AF_INET, SOCK_DGRAM, 0);
+    EXPECT_EQ(tcp_stream::adopt(datagrams).error(), std::errc::wrong_protocol_type);
+    ::close(datagrams);
+    EXPECT_EQ(tcp_stream::adopt(-1).error(), std::errc::bad_file_descriptor);
+    co_return;
+  });
+}
+
+TEST_P(ClosingTest, AFreshConnectionMayGoToAnotherRuntime) {
+  std::optional<std::pair<tcp_stream, tcp_stream>> both;
+  run([&both]() -> task<void> {
+    both.emplace(co_await tcp_pair());
+    both->first = tcp_stream::adopt(both->first.release()).value();  // fresh again
+  });
+  run([&both]() -> task<void> {
+    std::array<char, 10> buffer;
+    join_handle<result<std::size_t>> reading = spawn(both->second.read(buffer));
+    co_await after_a_poll();
+    const result<std::size_t> written = co_await both->first.write("hello");
+    EXPECT_TRUE(written);
+    const result<std::size_t> read = co_await reading;
+    EXPECT_EQ(read.value_or(0u), 5u);
+  });
+  both.reset();
+}
+
+// ---- The caller's bugs ----
+
+TEST_P(ClosingDeathTest, ASecondReadInFlightAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 std::array<char, 10> buffer;
+                 spawn(near.read(buffer));
+                 co_await next_tick();
+                 const result<std::size_t> second = co_await near.read(buffer);
+                 EXPECT_TRUE(second);
+               }),
+               "^eddy: a second operation .*tcp_stream::read");
+}
+
+TEST_P(ClosingDeathTest, ASecondAcceptInFlightAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+                 spawn(listener.accept());
+                 co_await after_a_poll();
+                 const result<tcp_stream> second = co_await listener.accept();
+                 EXPECT_TRUE(second);
+               }),
+               "^eddy: a second operation .*tcp_listener::accept");
+}
+
+TEST_P(ClosingDeathTest, MovingAStreamInFlightAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 std::array<char, 10> buffer;
+                 spawn(near.read(buffer));
+                 co_await after_a_poll();
+                 tcp_stream moved(std::move(near));
+                 co_await after_a_poll();
+               }),
+               "^eddy: .*moved while");
+}
+
+TEST_P(ClosingDeathTest, DestroyingAStreamInFlightAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto pair = std::make_unique<std::pair<tcp_stream, tcp_stream>>(co_await tcp_pair());
+                 std::array<char, 10> buffer;
+                 spawn(pair->first.read(buffer));
+                 co_await after_a_poll();
+                 pair.reset();
+               }),
+               "^eddy: .*destroyed while");
+}
+
+TEST_P(ClosingDeathTest, UseInAnotherRuntimeAborts) {
+  const auto in_both = [this] {
+        std::optional<std::pair<tcp_stream, tcp_stream>> both;
+        runtime first(options());
+        eddy::run(first, [&both]() -> task<void> {
+          both.emplace(co_await tcp_pair());
+          const result<std::size_t> n = co_await both->first.write("x");
+          EXPECT_TRUE(n);
+        });
+        run([&both]() -> task<void> {
+          const result<std::size_t> n = co_await both->first.write("x");
+          EXPECT_TRUE(n);
+        });
+      };
+  EXPECT_DEATH(in_both(), "^eddy: .*another runtime");
+}
+
+}  // namespace
+}  // namespace eddy::test
