@@ -39,17 +39,9 @@ void run_main(runtime& rt, main_chain& main) {
     tick_while_held(l);
     if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());
   }
-  if (tasks.background()) {
-    tasks.children.stopping = true;
-    tasks.stop_background();
-    while (tasks.background() && (l.holds() || l.background_holds())) l.tick(true);
-    if (tasks.background()) tasks.stop(true);
-    while (tasks.background() && (l.holds() || l.background_holds())) l.tick(true);
-    if (tasks.background()) misuse("background tasks that cannot be ended", tasks.describe().c_str());
-  }
-  tasks.children.stopping = false;
+  l.end_background();
   if (!waiting.empty()) {
-    l.clear_failure();
+    l.clear_failure();  // nobody will wake what would have failed: the deadlock is the news
     l.end_run();
     throw deadlock(waiting);
   }

@@ -333,15 +333,29 @@ void loop::end_run() {
   if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
 }
 
+void loop::end_background() {
+  if (!tasks || tasks->foreground() || !tasks->background()) return;
+  ends_background_ = true;
+  tasks->stop_background();
+  const auto left = [this] { return tasks->background() != 0 && holds(); };
+  while (left()) tick(true);
+  if (tasks->background()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
+  while (left()) tick(true);
+  ends_background_ = false;
+  if (tasks->background()) misuse("background tasks that cannot be ended", tasks->describe().c_str());
+}
+
 void loop::finish_tasks() {
   if (tasks) {
     refill_budget();
     begin_stop();
     tasks->stop_background();
+    ends_background_ = true;
     const auto left = [this] { return tasks->foreground() + tasks->background() != 0; };
-    while (left() && (is_pending(false) || is_pending(true))) tick(true);
+    while (left() && holds()) tick(true);
     if (left()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
-    while (left() && (is_pending(false) || is_pending(true))) tick(true);
+    while (left() && holds()) tick(true);
+    ends_background_ = false;
     if (left()) misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
   }
   stopping_ = false;

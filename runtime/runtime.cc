@@ -80,6 +80,7 @@ void runtime::run() {
   const detail::running_scope running(l);
   l.begin_run();
   while (l.holds() || l.mail_waits()) l.tick(true);
+  l.end_background();
   l.end_run();
 }
 

@@ -12,7 +12,7 @@ namespace eddy::detail {
 class frame_pool {
  public:
   static constexpr std::size_t step = 16;
-  static constexpr std::size_t classes = 65;
+  static constexpr std::size_t classes = 257;  // 4 KiB: g++ gives each co_await of a function room of its own
   static constexpr std::size_t largest = step * (classes - 1) + step / 2;
 
   /// Throws std::bad_alloc.

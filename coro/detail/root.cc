@@ -89,6 +89,7 @@ void root::stop(bool forced) noexcept {
 }
 
 void root::stop_background() noexcept {
+  children.stopping = true;
   ask_list asked(false);
   for (spawned_base* s = children.first; s; s = s->next_sibling) {
     if (s->background) asked.ask(*s);

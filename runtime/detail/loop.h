@@ -37,7 +37,7 @@ class task_root {
   /// Asks every task to stop: the spawned ones first, in the order in which they were started, main when those have
   /// ended. `forced`: at once, and shields too. Runs no user code.
   virtual void stop(bool forced) noexcept = 0;
-  /// Asks the background tasks (those that do not hold the loop) to stop.
+  /// Asks the background tasks (those that do not hold the loop) to stop; until the run has ended no task begins.
   virtual void stop_background() noexcept = 0;
   /// A run has ended: tasks spawned from now on begin again.
   virtual void run_ended() noexcept = 0;
@@ -80,7 +80,7 @@ class loop {
   bool holds() const noexcept {
     // The common case, without looking at each item: nothing here belongs to the background, and no stop is under way.
     if (!stopping_ && !(tasks && tasks->background())) return anything_pending();
-    return is_pending(false) || (tasks && tasks->foreground() && is_pending(true));
+    return is_pending(false) || ((ends_background_ || (tasks && tasks->foreground())) && is_pending(true));
   }
   /// Is something of background tasks pending?
   bool background_holds() const noexcept { return is_pending(true); }
@@ -150,6 +150,8 @@ class loop {
 
   /// The beginning of a run: an explicit choice of backend is made now (throws), a stop asked for earlier counts.
   void begin_run();
+  /// The end of everything in the foreground: background tasks are cancelled and waited for.
+  void end_background();
   /// The end of a run: clears a stop that was asked for, and rethrows what failed.
   void end_run();
   void clear_failure() noexcept { failure_ = nullptr; }
@@ -239,6 +241,7 @@ class loop {
   std::size_t hooks_ = 0;
   std::uint64_t ticks_ = 0;
   bool stopping_ = false;
+  bool ends_background_ = false;  // what is pending in the background is waited for
   std::uint32_t id_;
   std::exception_ptr failure_;
   std::unique_ptr<outside> outside_;

@@ -106,6 +106,8 @@ class stream_pair {
   stream_pair(const stream_pair&) = delete;
   stream_pair& operator=(const stream_pair&) = delete;
 
+  /// The runtime is gone: both ends are closed where they are the kernel's.
+  void forget();
   /// Makes the other end readable, now.
   void say(std::string_view text);
   /// What is there to read, now: "" where there is nothing.
@@ -115,7 +117,7 @@ class stream_pair {
   char buffer[64] = {};
 
  private:
-  runtime& runtime_;
+  runtime* runtime_;
   int ends_[2] = {-1, -1};
 };
 
