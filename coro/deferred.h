@@ -10,6 +10,7 @@
 
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/event.h>
+#include <eddy/runtime/detail/abort.h>
 
 namespace eddy {
 
@@ -32,6 +33,7 @@ class deferred {
     return true;
   }
   bool fail(std::exception_ptr error) noexcept {
+    if (!error) detail::misuse("a deferred fails without an exception");
     if (decided_.is_set()) return false;
     error_ = std::move(error);
     decided_.set();

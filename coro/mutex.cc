@@ -9,6 +9,7 @@ using namespace detail;
 
 mutex::~mutex() {
   if (!waiting_.empty()) misuse("a mutex is destroyed while tasks wait for it");
+  if (locked_) misuse("a mutex is destroyed while it is locked, or was handed over");
 }
 
 std::optional<mutex::guard> mutex::try_lock() noexcept {

@@ -106,9 +106,16 @@ class finally_awaiter : boundary {
  private:
   template <class, class>
   friend class branch;
+  struct running_as_none {
+    loop& l;
+    chain* before;
+    explicit running_as_none(loop& home) noexcept : l(home), before(std::exchange(home.running, nullptr)) {}
+    ~running_as_none() { l.running = before; }
+  };
   /// True: it has ended at once.
   bool start_cleanup() noexcept {
     try {
+      const running_as_none no_task(*above().home);  // stop_requested() is false in the callable, too
       cleanup_.emplace(make_());
     } catch (...) {
       if (body_.out.how() != ending::error) body_.out.set_error(std::current_exception());

@@ -38,7 +38,7 @@ template <class A>
 concept our_awaitable = std::is_base_of_v<awaiter_tag, std::remove_cvref_t<awaiter_of<A>>>;
 
 template <class A>
-class foreign_awaiter;  // coro/detail/foreign.h
+class foreign_awaiter;  // coro/detail/foreign.h, at the end of this file
 
 struct final_awaiter {
   final_awaiter() noexcept {}
@@ -223,3 +223,5 @@ using task_value = typename std::remove_cvref_t<A>::value_type;
 }  // namespace detail
 
 }  // namespace eddy
+
+#include <eddy/coro/detail/foreign.h>  // awaiting what is not ours

@@ -16,6 +16,7 @@ namespace detail {
 // ---- From other threads ------------------------------------------------------------------------------------------------
 
 void loop::outside::send(work& w) noexcept {
+  if (forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
   const int kept = errno;
   if (inbox.push(w)) kernel->wake();  // it slept, so it has a backend
   errno = kept;
@@ -183,7 +184,7 @@ timer_id runtime::set_timeout(duration after, callback f) {
   l.check_thread();
   auto& o = *l.outside_;
   if (o.free_slots.empty()) {
-    o.free_slots.reserve(o.callback_timers.size() + 1);
+    if (o.free_slots.capacity() <= o.callback_timers.size()) o.free_slots.reserve(2 * o.callback_timers.size() + 8);
     auto made = std::make_unique<detail::callback_timer>();
     made->type = &detail::callback_timer_type;
     made->home = &l;
@@ -277,7 +278,7 @@ hook runtime::add_hook(phase where, callback f) {
 
 namespace detail {
 void loop::drop_hook(hook_node* node) noexcept {
-  check_thread();
+  if (outside_->forks == fork_count()) check_thread();  // (that of a child process frees memory only)
   if (outside_->hook_cursor == node) {
     outside_->hook_cursor = nullptr;
     for (auto& list : outside_->hooks) {
@@ -343,7 +344,9 @@ void pending_guard::drop() noexcept {
 }
 
 namespace detail {
-void loop::nudge() noexcept { outside_->nudge(); }
+void loop::nudge() noexcept {
+  if (outside_->forks == fork_count()) outside_->nudge();  // (the guard of a child process frees memory only)
+}
 
 /// Between two calls of a host, the loop sleeps as in poll: what arrives from other threads rings the doorbell, and so makes
 /// the native handle readable.

@@ -2,7 +2,8 @@
 """Documentation says what it must, and what it shows is compiled: check_docs.py ROOT
 
 A docstring in a public header that begins with "Awaits" or has a line Result or Cancel describes an awaitable, and has
-all four of Result, Errors, Cancel, Lifetime. A ```cpp block in README.md is a file of examples/, byte for byte.
+all four of Result, Errors, Cancel, Lifetime. A ```cpp block in README.md or docs/guide.md is a file of examples/, byte for
+byte, and each examples/guide_*.cc stands in the guide.
 """
 import pathlib
 import re
@@ -65,11 +66,14 @@ def main():
                 awaitables += is_awaitable(block)
                 if missing:
                     bad.append(f'{path.relative_to(root)}:{line}: the docstring lacks {", ".join(missing)}')
-    readme = root / 'README.md'
     examples = {p.read_text(): p.name for p in (root / 'examples').glob('*.cc')}
-    blocks = code_blocks(readme.read_text()) if readme.exists() else []
-    bad += [f'README.md: a code block is no file of examples/:\n{block}' for block in blocks if block not in examples]
-    print('\n'.join(bad) or f'{awaitables} awaitables documented, {len(blocks)} blocks of README.md compiled')
+    blocks = {}
+    for name in ('README.md', 'docs/guide.md'):
+        blocks[name] = code_blocks((root / name).read_text()) if (root / name).exists() else []
+        bad += [f'{name}: a code block is no file of examples/:\n{b}' for b in blocks[name] if b not in examples]
+    bad += [f'docs/guide.md: lacks examples/{name}' for text, name in sorted(examples.items(), key=lambda e: e[1])
+            if name.startswith('guide_') and text not in blocks['docs/guide.md']]
+    print('\n'.join(bad) or f'{awaitables} awaitables documented, {sum(map(len, blocks.values()))} blocks compiled')
     sys.exit(bool(bad))
 
 

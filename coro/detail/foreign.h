@@ -7,7 +7,6 @@
 #include <type_traits>
 
 #include <eddy/coro/detail/base.h>
-#include <eddy/coro/detail/boundary.h>
 #include <eddy/coro/task.h>
 
 namespace eddy::detail {
@@ -17,7 +16,8 @@ class foreign_awaiter : public work, public awaiter_tag {
  public:
   explicit foreign_awaiter(A&& a) : source_(static_cast<A&&>(a)), awaiter_(make()) {}
 
-  bool await_ready() { return awaiter_.await_ready(); }
+  /// (In a stopping chain it is not awaited at all, ready or not: await_suspend stops it.)
+  bool await_ready() { return !stopping() && awaiter_.await_ready(); }
   template <our_promise P>
   bool await_suspend(std::coroutine_handle<P> h, std::source_location where = std::source_location::current()) {
     static constexpr wait_type wait{wait_work, "a foreign awaitable", [](work&, ask_list&) noexcept {}, nullptr};
@@ -27,16 +27,21 @@ class foreign_awaiter : public work, public awaiter_tag {
     proxy_.destroy = [](void* p) { make_stopped(*static_cast<proxy*>(p)->context); };
     const auto handle = std::coroutine_handle<>::from_address(&proxy_);
     using answer = decltype(awaiter_.await_suspend(handle));
-    if constexpr (std::is_void_v<answer>) {
-      awaiter_.await_suspend(handle);
-      return true;
-    } else if constexpr (std::is_same_v<answer, bool>) {
-      if (awaiter_.await_suspend(handle)) return true;
-      h.promise().of->leaf = nullptr;
-      return false;
-    } else {
-      awaiter_.await_suspend(handle).resume();
-      return true;
+    try {
+      if constexpr (std::is_void_v<answer>) {
+        awaiter_.await_suspend(handle);
+        return true;
+      } else if constexpr (std::is_same_v<answer, bool>) {
+        if (awaiter_.await_suspend(handle)) return true;
+        h.promise().of->leaf = nullptr;
+        return false;
+      } else {
+        awaiter_.await_suspend(handle).resume();
+        return true;
+      }
+    } catch (...) {
+      h.promise().of->leaf = nullptr;  // it waits for nothing: the exception is the task's, where it awaits
+      throw;
     }
   }
   decltype(auto) await_resume() { return awaiter_.await_resume(); }
@@ -50,6 +55,7 @@ class foreign_awaiter : public work, public awaiter_tag {
   };
   using kept = std::conditional_t<std::is_reference_v<awaiter_of<A>>, std::remove_reference_t<awaiter_of<A>>&,
                                   awaiter_of<A>>;
+  static bool stopping() noexcept { return current_loop->running && current_loop->running->stop_requested; }
   kept make() {
     if constexpr (std::is_reference_v<awaiter_of<A>>) {
       return source_;

@@ -25,9 +25,11 @@
 
 #include <eddy/io/algorithm.h>
 #include <eddy/io/buffer.h>
+#include <eddy/io/buffered_reader.h>
 #include <eddy/io/file.h>
 #include <eddy/io/filesystem.h>
 #include <eddy/io/pipe.h>
+#include <eddy/io/serve.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/io/tcp.h>
 #include <eddy/io/unix.h>

@@ -1,0 +1,15 @@
+// Which errors of accept() end a server.
+#include <eddy/io/serve.h>
+
+namespace eddy::detail {
+
+bool is_exhaustion(std::error_code error) noexcept {
+  return error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system ||
+         error == std::errc::no_buffer_space || error == std::errc::not_enough_memory;
+}
+
+bool is_closed(std::error_code error) noexcept {
+  return error == std::errc::operation_canceled || error == std::errc::bad_file_descriptor;
+}
+
+}  // namespace eddy::detail
