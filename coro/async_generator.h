@@ -48,15 +48,15 @@ struct generator_promise final : task_promise {
   }
   void unhandled_exception() noexcept {
     finished = true;
-    error = std::current_exception();
-    end = ending::error;
+    failure = std::current_exception();
+    end = ending::value;
   }
   ~generator_promise() {
     if (owner) *owner = nullptr;  // destroyed by the unwinding of whoever awaited next()
   }
 
   std::optional<T> element;
-  std::exception_ptr error;
+  std::exception_ptr failure;
   bool finished = false;
   handle* owner = nullptr;  // the generator's own handle
 };
@@ -143,7 +143,7 @@ class async_generator<T>::awaiter : public detail::awaiter_tag {
   std::optional<T> await_resume() {
     if (!generator_.handle_) return std::nullopt;
     promise_type& body = generator_.handle_.promise();
-    if (auto error = std::exchange(body.error, nullptr)) std::rethrow_exception(error);
+    if (auto error = std::exchange(body.failure, nullptr)) std::rethrow_exception(error);
     if (body.finished) return std::nullopt;
     return std::exchange(body.element, std::nullopt);
   }

@@ -49,7 +49,7 @@ struct spawned_call final : spawned<T> {
   using stored = typename spawned<T>::stored;
   struct content {
     content(F&& f, A&&... a) : callable(std::move(f)), arguments(std::move(a)...) {}
-    F callable;
+    [[no_unique_address]] F callable;
     [[no_unique_address]] std::tuple<A...> arguments;
   };
   static_assert(alignof(content) <= 16, "over-aligned callables and arguments are not supported");

@@ -79,11 +79,7 @@ struct promise_of_value : task_promise {
   using value_type = T;
   promise_of_value() noexcept {}
   ~promise_of_value() {
-    if (end == ending::value) {
-      std::destroy_at(std::addressof(value));
-    } else if (end == ending::error) {
-      std::destroy_at(std::addressof(error));
-    }
+    if (end == ending::value) std::destroy_at(std::addressof(value));
   }
   template <class U = T>
     requires std::is_constructible_v<T, U&&>
@@ -94,8 +90,7 @@ struct promise_of_value : task_promise {
   void unhandled_exception() noexcept {
     // (a local's destructor may throw after the value was made)
     if (end == ending::value) std::destroy_at(std::addressof(value));
-    std::construct_at(std::addressof(error), std::current_exception());
-    end = ending::error;
+    end_with(std::current_exception());
   }
   T take() {
     if (end == ending::error) [[unlikely]] std::rethrow_exception(std::exception_ptr(error));
@@ -103,28 +98,17 @@ struct promise_of_value : task_promise {
   }
   union {
     T value;
-    std::exception_ptr error;
   };
 };
 
 template <>
 struct promise_of_value<void> : task_promise {
   using value_type = void;
-  promise_of_value() noexcept {}
-  ~promise_of_value() {
-    if (end == ending::error) std::destroy_at(std::addressof(error));
-  }
   void return_void() noexcept { end = ending::value; }
-  void unhandled_exception() noexcept {
-    std::construct_at(std::addressof(error), std::current_exception());
-    end = ending::error;
-  }
+  void unhandled_exception() noexcept { end_with(std::current_exception()); }
   void take() {
     if (end == ending::error) [[unlikely]] std::rethrow_exception(std::exception_ptr(error));
   }
-  union {
-    std::exception_ptr error;
-  };
 };
 
 template <class T>

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -34,41 +33,19 @@ static eddy::task<> echo(eddy::tcp_stream stream) {
   }
 }
 
-/// Errors after which accepting goes on: accept() itself pauses after them, so this does not spin.
-static bool will_pass(const std::error_code& error) {
-  return error == std::errc::too_many_files_open ||
-         error == std::errc::too_many_files_open_in_system || error == std::errc::no_buffer_space ||
-         error == std::errc::not_enough_memory;
-}
-
-/// Accepts for ever; each connection is a child of the group, so a stop reaches them all.
-static eddy::task<> accept_all(eddy::tcp_listener& listener, eddy::task_group& connections) {
-  eddy::time_point complained{};
-  for (;;) {
-    eddy::result<eddy::tcp_stream> stream = co_await listener.accept();
-    if (stream) {
-      connections.spawn(echo, *std::move(stream));
-    } else if (!will_pass(stream.error())) {
-      throw std::system_error(stream.error(), "accept");
-    } else if (eddy::now() >= complained + std::chrono::seconds(1)) {
-      complained = eddy::now();
-      std::fprintf(stderr, "echo_server: %s; old connections go on\n",
-                   stream.error().message().c_str());
-    }
-  }
-}
-
 static eddy::task<> serve(std::uint16_t port) {
   eddy::result<eddy::tcp_listener> bound =
       eddy::tcp_listener::bind(eddy::socket_address::any(port));
   if (!bound) throw std::system_error(bound.error(), "port " + std::to_string(port));
   eddy::tcp_listener listener = *std::move(bound);
-  std::printf(
-      "listening on %s (%s)\n", listener.local_address().to_string().c_str(),
-      eddy::runtime::current().backend() == eddy::backend_kind::io_uring ? "io_uring" : "epoll");
+  const bool ring = eddy::runtime::current().backend() == eddy::backend_kind::io_uring;
+  std::printf("listening on %s (%s)\n", listener.local_address().to_string().c_str(),
+              ring ? "io_uring" : "epoll");
   std::fflush(stdout);
-  co_await eddy::with_task_group(
-      [&listener](eddy::task_group& connections) { return accept_all(listener, connections); });
+  // A child for each connection: a stop reaches them all. Where descriptors run out, those that
+  // exist go on.
+  const eddy::result<void> end = co_await eddy::serve(listener, echo);
+  if (!end) throw std::system_error(end.error(), "accept");
 }
 
 static int usage(const char* program) {
@@ -104,10 +81,9 @@ int main(int count, char** arguments) try {
   try {
     eddy::run(rt, serve, port);
   } catch (const eddy::stopped_error&) {
-    // as it was asked to
+    ::signal(SIGINT, SIG_IGN);  // as it was asked to; now the runtime goes
+    ::signal(SIGTERM, SIG_IGN);
   }
-  ::signal(SIGINT, SIG_IGN);  // it is ending, and the runtime goes
-  ::signal(SIGTERM, SIG_IGN);
   return 0;
 } catch (const std::exception& e) {
   std::fprintf(stderr, "echo_server: %s\n", e.what());

@@ -1,4 +1,4 @@
-// Guide, 10: a stopped task is never resumed; destructors run, and finally() may await.
+// Guide, 11: a stopped task is never resumed; destructors run, and finally() may await.
 #include <eddy/eddy.h>
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Guide, 12: where nothing can ever wake what waits, run() says so, and where each stands.
+// Guide, 13: where nothing can ever wake what waits, run() says so, and where each stands.
 #include <eddy/eddy.h>
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Guide, 11: ok() gives the value, or leaves the task with the error.
+// Guide, 12: ok() gives the value, or leaves the task with the error.
 #include <eddy/eddy.h>
 
 #include <cstdio>

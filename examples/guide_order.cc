@@ -1,4 +1,4 @@
-// Guide, 13: the order of everything in a tick is specified.
+// Guide, 14: the order of everything in a tick is specified.
 #include <eddy/eddy.h>
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Guide, 14: other threads reach a loop by post(); a guard holds it for what they announced.
+// Guide, 15: other threads reach a loop by post(); a guard holds it for what they announced.
 #include <eddy/eddy.h>
 
 #include <cstdio>

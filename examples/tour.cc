@@ -159,14 +159,8 @@ static eddy::task<> answer(eddy::tcp_stream stream) {
 
 /// Would go on for ever; spawned in the background, it does not hold the loop.
 static eddy::task<> serve(eddy::tcp_listener listener) {
-  for (;;) {
-    eddy::result<eddy::tcp_stream> stream = co_await listener.accept();
-    if (stream) {
-      eddy::spawn_background(answer, *std::move(stream));
-    } else {
-      out.say("server: cannot accept: %s", stream.error().message().c_str());
-    }
-  }
+  const eddy::result<void> end = co_await eddy::serve(listener, answer);
+  if (!end) out.say("server: cannot accept: %s", end.error().message().c_str());
 }
 
 static eddy::task<> http_request(eddy::socket_address server) {

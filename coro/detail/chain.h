@@ -3,8 +3,11 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
+#include <memory>
 #include <source_location>
 #include <type_traits>
+#include <utility>
 
 #include <eddy/runtime/detail/work.h>
 
@@ -17,16 +20,27 @@ enum class ending : unsigned char { none, value, error, stopped };
 
 /// Head of every frame that the base can resume or unwind.
 struct promise_base {
-  promise_base() noexcept = default;
+  promise_base() noexcept : where() {}
+  ~promise_base() {
+    if (end == ending::error) std::destroy_at(std::addressof(error));
+  }
   promise_base(const promise_base&) = delete;
   promise_base& operator=(const promise_base&) = delete;
 
   promise_base* parent = nullptr;  ///< the frame that awaits this one; null: the outermost of its chain
   chain* of = nullptr;
-  std::source_location where{};  ///< the co_await at which this frame is suspended
+  union {
+    std::source_location where;  ///< the co_await at which this frame is suspended
+    std::exception_ptr error;    ///< where it has ended with one
+  };
   ending end = ending::none;
   bool inline_start = false;  ///< whoever started us is still below us on the native stack
   bool unwinding = false;     ///< the base's next visit destroys from here outwards, instead of resuming
+
+  void end_with(std::exception_ptr e) noexcept {
+    std::construct_at(std::addressof(error), std::move(e));
+    end = ending::error;
+  }
 };
 
 /// A frame whose promise begins with a promise_base.

@@ -158,6 +158,7 @@ class uring final : public backend {
   // Waiting.
   bool may_sleep(turn&) noexcept;
   bool arm_doorbell() noexcept;
+  void settle_host() noexcept;
   void sleep(turn&) noexcept;
   int enter(unsigned submit, unsigned wait, time_point until) noexcept;
   bool accepted(int answer) noexcept;
@@ -177,6 +178,7 @@ class uring final : public backend {
   pool& workers_;
   io_uring ring_{};
   int doorbell_ = -1;
+  int host_bell_ = -1;  // what a host sleeps on: the kernel counts completions and task work in it
   pid_t process_ = ::getpid();
   pid_t thread_ = ::gettid();
   std::size_t most_inside_;
@@ -289,6 +291,7 @@ uring::~uring() {
     ::close(ring_.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
+  if (host_bell_ >= 0) ::close(host_bell_);
 }
 
 // ---- run()
@@ -300,6 +303,18 @@ void uring::run(turn& t) {
   cancel(t);
   take_over(t);
   poll(t);
+  if (host_bell_ >= 0) settle_host();
+}
+
+/// Makes the host's descriptor readable exactly where something is left to do.
+void uring::settle_host() noexcept {
+  if (arm_doorbell() && to_submit()) accepted(enter(to_submit(), 0, time_point::min()));
+  std::uint64_t value = 0;
+  [[maybe_unused]] const auto read = ::read(host_bell_, &value, sizeof value);
+  // What came before that is flagged, what comes later rings.
+  if (!flagged() && !to_reap() && again_first_ == none) return;
+  value = 1;
+  [[maybe_unused]] const auto written = ::write(host_bell_, &value, sizeof value);
 }
 
 void uring::issue_again(turn& t) noexcept {
@@ -673,13 +688,20 @@ time_point uring::now() noexcept {
   return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-/// The ring's descriptor is readable when a completion is there, or task work that would make one
-/// (the kernel counts it in with DEFER_TASKRUN too); run() with until == time_point::min() then
-/// takes it. The doorbell's poll has to be in the kernel before a host sleeps on it, so that wake()
-/// shows.
+/// With DEFER_TASKRUN the ring's own descriptor does not wake who sleeps on it: the task work that
+/// would make a completion is run by this thread only. An eventfd of the ring is told of both. The
+/// doorbell's poll has to be in the kernel before a host sleeps, so that wake() shows.
 int uring::native_handle() noexcept {
-  if (arm_doorbell() && to_submit()) accepted(enter(to_submit(), 0, time_point::min()));
-  return ring_.ring_fd;
+  if (host_bell_ < 0) {
+    host_bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (host_bell_ >= 0 && io_uring_register_eventfd(&ring_, host_bell_) < 0) {
+      ::close(host_bell_);
+      host_bell_ = -1;
+    }
+    if (host_bell_ < 0) return ring_.ring_fd;  // no descriptor is left: as good as can be had
+    settle_host();
+  }
+  return host_bell_;
 }
 
 }  // namespace

@@ -355,7 +355,7 @@ TEST_P(pending_for_a_host, TheHandleWakesForAPostOfAnotherThreadEveryTime) {
   rt().run_nowait();
   for (int i = 1; i <= 50; ++i) {
     std::thread other([&] { rt().post([&] { log("", static_cast<unsigned>(i)); }); });
-    EXPECT_TRUE(is_readable(10'000)) << i;
+    ASSERT_TRUE(is_readable(10'000)) << i;
     other.join();
     log.clear();
     rt().run_nowait();
@@ -387,7 +387,7 @@ TEST_P(pending_for_a_host, TheHandleWakesForAnOperation) {
     while (rt().next_timeout() == 0ns) EXPECT_TRUE(rt().run_nowait());
     EXPECT_FALSE(is_readable(0)) << i;
     pair.say("x");
-    EXPECT_TRUE(is_readable(10'000)) << i;
+    ASSERT_TRUE(is_readable(10'000)) << i;
     while (is_readable(0) || rt().next_timeout() == 0ns) rt().run_nowait();
   }
   EXPECT_EQ(log.text(), "read > read > read");
@@ -404,7 +404,7 @@ TEST_P(pending_for_a_host, TheHandleWakesForPoolWork) {
   });
   while (rt().next_timeout() == 0ns) rt().run_nowait();
   while (rt().pending().total()) {
-    EXPECT_TRUE(is_readable(10'000));
+    ASSERT_TRUE(is_readable(10'000));
     rt().run_nowait();
   }
   EXPECT_EQ(log.text(), "done");
