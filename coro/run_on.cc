@@ -22,7 +22,9 @@ void run_on_base::send_request(loop& home) noexcept {
   cancel_answer.type = &cancel_answer_type;
   request.call = cancel.call = report.call = cancel_answer.call = this;
   guard = guard_of(other_side);
-  loop_of(other_side).send(request);
+  there_address = loop_of(other_side).address();
+  here_address = home.address();
+  static_cast<void>(send(there_address, request));
 }
 
 void run_on_base::cancel_wait(work& w, ask_list&) noexcept {
@@ -33,7 +35,7 @@ void run_on_base::cancel_wait(work& w, ask_list&) noexcept {
 
 void run_on_base::send_cancel() noexcept {
   cancel_sent = true;
-  loop_of(other_side).send(cancel);
+  if (!send(there_address, cancel)) cancel_answered = true;  // its runtime has ended: the report is here or on its way
 }
 
 // ---- On the other side's thread ----
@@ -42,26 +44,25 @@ void run_on_base::run_request(work* w) noexcept {
   run_on_base& call = call_of(w);
   try {
     call.begin_there(call);
-  } catch (...) {
-    call.send_report();  // no memory for it: as one that was never begun
+  } catch (...) {  // no memory for it: it has reported, as one that was never begun
   }
 }
 
 void run_on_base::run_cancel(work* w) noexcept {
   run_on_base& call = call_of(w);
   if (!call.ended && call.running_task) request_stop(*call.running_task);
-  call.here->send(call.cancel_answer);
+  static_cast<void>(send(call.here_address, call.cancel_answer));
 }
 
 void run_on_base::send_report() noexcept {
   ended = true;
-  here->send(report);
+  static_cast<void>(send(here_address, report));
 }
 
 void run_on_base::drop_request(work* w) noexcept { call_of(w).send_report(); }
 void run_on_base::drop_cancel(work* w) noexcept {
   run_on_base& call = call_of(w);
-  call.here->send(call.cancel_answer);
+  static_cast<void>(send(call.here_address, call.cancel_answer));
 }
 
 // ---- On the caller's thread ----

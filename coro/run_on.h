@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <tuple>
@@ -33,6 +34,8 @@ struct run_on_base : work {
   // The caller's side.
   runtime& other_side;
   loop* here = nullptr;
+  std::shared_ptr<guard_block> here_address;  // either runtime may end while the other thread still rings its doorbell
+  std::shared_ptr<guard_block> there_address;
   pending_guard guard;  // holds the other side
   bool cancel_sent = false;
   bool cancel_answered = false;
@@ -99,18 +102,22 @@ class run_on_awaiter : run_on_base, public awaiter_tag {
   }
 
  private:
+  /// What is spawned there: the call. It goes when the task has ended, or was stopped before it began, and then reports.
+  struct there {
+    run_on_awaiter* call;
+    explicit there(run_on_awaiter& c) noexcept : call(&c) {}
+    there(there&& other) noexcept : call(std::exchange(other.call, nullptr)) {}
+    ~there() {
+      if (call) call->send_report();
+    }
+    task<> operator()() const { return carry_out(call); }
+  };
   static void begin(run_on_base& base) {
     auto& self = static_cast<run_on_awaiter&>(base);
-    auto handle = eddy::spawn(&watch, &self);
+    auto handle = eddy::spawn(there(self));
     self.running_task = &handle.state();
   }
-  /// Runs there, as a root task: the call, and then (on every way out) the report.
-  static task<> watch(run_on_awaiter* self) {
-    struct at_end {
-      run_on_awaiter& call;
-      explicit at_end(run_on_awaiter& c) noexcept : call(c) {}
-      ~at_end() { call.send_report(); }
-    } const reports(*self);
+  static task<> carry_out(run_on_awaiter* self) {
     try {
       task<T> body = std::apply([self](A&... a) { return std::invoke(self->callable_, std::move(a)...); }, self->arguments_);
       if constexpr (std::is_void_v<T>) {

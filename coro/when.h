@@ -27,8 +27,9 @@ enum class when { all, any };
 struct when_boundary : boundary {
   std::size_t left = 0;
   bool decided = false;  // the rest is not started, or was asked to end
+  bool asked = false;    // by a cancel from outside: the rest is not started
   std::exception_ptr error;
-  bool is_decided() const noexcept { return decided; }
+  bool is_decided() const noexcept { return decided || asked; }
 };
 
 template <when Which, class... A>
@@ -72,17 +73,17 @@ class when_awaiter : when_boundary {
     if (out.how() == ending::value) r.emplace(std::move(out.value()));
     return r;
   }
-  void ask_all(ask_list& asked) noexcept {
-    std::apply([&asked](auto&... b) { (asked.ask(b.inner), ...); }, branches_);
+  void ask_all(ask_list& list) noexcept {
+    std::apply([&list](auto&... b) { (list.ask(b.inner), ...); }, branches_);
   }
   void ended(auto& b) noexcept {
     const ending how = b.out.how();
     if (how == ending::error && !error) error = b.out.error();
     if (!decided && (how == ending::error || (Which == when::any && how == ending::value))) {
       decided = true;
-      ask_list asked(false);
-      ask_all(asked);
-      asked.run();
+      ask_list list(false);
+      ask_all(list);
+      list.run();
     }
     if (--left) return;
     const bool all = std::apply([](auto&... x) { return (... && (x.out.how() == ending::value)); }, branches_);
@@ -93,7 +94,10 @@ class when_awaiter : when_boundary {
     }
   }
   static when_awaiter& of(work& w) noexcept { return static_cast<when_awaiter&>(static_cast<boundary&>(w)); }
-  static void cancel(work& w, ask_list& asked) noexcept { of(w).ask_all(asked); }
+  static void cancel(work& w, ask_list& list) noexcept {
+    of(w).asked = true;
+    of(w).ask_all(list);
+  }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     std::apply([&](auto&... b) { (f(x, b.inner), ...); },
                static_cast<const when_awaiter&>(static_cast<const boundary&>(w)).branches_);
@@ -116,11 +120,12 @@ class [[nodiscard]] when_awaitable {
 };
 
 /// when_all over a vector of tasks, at most so many at a time. Each branch is one of an array, made when the await begins.
+/// They begin one after the other at the base, each when those before it have had their first step and there is room.
 template <class T>
 class when_all_vector_awaiter : when_boundary {
  public:
   using branch_type = branch<task<T>&&, when_all_vector_awaiter>;
-  when_all_vector_awaiter(std::vector<task<T>>& tasks, std::size_t at_most) : at_most_(at_most) {
+  when_all_vector_awaiter(std::vector<task<T>>& tasks, std::size_t at_most) : room_(at_most) {
     left = tasks.size();
     branches_.reserve(tasks.size());
     for (task<T>& t : tasks) branches_.push_back(std::make_unique<branch_type>(std::move(t)));
@@ -133,9 +138,9 @@ class when_all_vector_awaiter : when_boundary {
                      std::source_location where = std::source_location::current()) noexcept {
     enter_boundary(h.promise(), wait, where);
     for (auto& b : branches_) b->prepare(*this, waiter(), false);
-    const std::size_t first = at_most_ < branches_.size() ? at_most_ : branches_.size();
-    started_ = first;
-    for (std::size_t i = first; i-- > 0;) branches_[i]->start_at_base();
+    begin_.type = &begin_work;
+    begin_.context = this;
+    begin_later();
   }
   auto await_resume() {
     if (error) std::rethrow_exception(std::move(error));
@@ -150,8 +155,21 @@ class when_all_vector_awaiter : when_boundary {
  private:
   template <class, class>
   friend class branch;
-  void ask_all(ask_list& asked) noexcept {
-    for (auto& b : branches_) asked.ask(b->inner);
+  void ask_all(ask_list& list) noexcept {
+    for (auto& b : branches_) list.ask(b->inner);
+  }
+  /// (What stands there goes before this: the base takes the last in first.)
+  void begin_later() noexcept {
+    if (std::exchange(begins_, true)) return;
+    at_base(*above().home, begin_);
+  }
+  void begin_next() noexcept {
+    begins_ = false;
+    if (!room_) return;  // the end of one comes back here
+    --room_;
+    branch_type& b = *branches_[started_++];
+    if (started_ < branches_.size()) begin_later();
+    b.start_at_base();  // (decided: it ends without having begun)
   }
   void ended(branch_type& b) noexcept {
     const ending how = b.out.how();
@@ -159,11 +177,12 @@ class when_all_vector_awaiter : when_boundary {
     if (how == ending::error && !error) error = b.out.error();
     if (how == ending::error && !decided) {
       decided = true;
-      ask_list asked(false);
-      ask_all(asked);
-      asked.run();
+      ask_list list(false);
+      ask_all(list);
+      list.run();
     }
-    if (started_ < branches_.size()) branches_[started_++]->start_at_base();  // (decided: it ends without having begun)
+    ++room_;
+    if (started_ < branches_.size()) begin_later();
     if (--left) return;
     if (error || !stopped_) {
       deliver();
@@ -174,16 +193,23 @@ class when_all_vector_awaiter : when_boundary {
   static when_all_vector_awaiter& of(work& w) noexcept {
     return static_cast<when_all_vector_awaiter&>(static_cast<boundary&>(w));
   }
-  static void cancel(work& w, ask_list& asked) noexcept { of(w).ask_all(asked); }
+  static void cancel(work& w, ask_list& list) noexcept {
+    of(w).asked = true;
+    of(w).ask_all(list);
+  }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     for (auto& b : static_cast<const when_all_vector_awaiter&>(static_cast<const boundary&>(w)).branches_) f(x, b->inner);
   }
   static constexpr wait_type wait{wait_work, "when_all", &cancel, &visit};
+  static void begin_one(work* w) noexcept { static_cast<when_all_vector_awaiter*>(w->context)->begin_next(); }
+  static constexpr work_type begin_work{&begin_one, nullptr};
 
   std::vector<std::unique_ptr<branch_type>> branches_;
-  std::size_t at_most_;
+  std::size_t room_;  // how many more may run
   std::size_t started_ = 0;
+  bool begins_ = false;  // begin_ stands at the base; then not all have started
   bool stopped_ = false;
+  chain begin_;
 };
 
 template <class T>

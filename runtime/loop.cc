@@ -78,6 +78,7 @@ void loop::run_hooks(int which) noexcept {
     o.hook_cursor = o.hooks[which].after(*node);
     if (node->added_in != ticks_) {
       node->active = true;
+      running = nullptr;  // no task runs now
       try {
         node->run_it();
       } catch (...) {

@@ -357,6 +357,15 @@ void loop::take_from_host() noexcept {
   if (outside_->hosted) outside_->inbox.wake_up();
 }
 void loop::send(work& w) noexcept { outside_->send(w); }
+std::shared_ptr<guard_block> loop::address() const noexcept { return outside_->guards; }
+
+bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
+  const std::shared_ptr<guard_block> kept = to;  // what `to` stands in may be gone as soon as `w` is sent
+  const std::lock_guard lock(kept->mutex);       // the runtime's end waits until the doorbell has been rung
+  if (!kept->home) return false;
+  kept->home->send(w);
+  return true;
+}
 
 void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept { outside_->factory = make; }
 void use_backend(runtime& rt, backend_factory make) noexcept { loop_of(rt).use_backend(make); }

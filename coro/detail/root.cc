@@ -1,7 +1,9 @@
 // Spawned tasks and their owners.
 #include <eddy/coro/detail/root.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/frame_pool.h>
@@ -106,31 +108,47 @@ std::string root::describe() const {
   return out;
 }
 
-void describe(std::string& out, const chain& c, const char* indent) {
-  if (!c.leaf) return;
-  out += indent;
-  out += wait_type_of(*c.leaf).name;
-  const promise_base* innermost = &waiter_of(*c.leaf);
-  for (const promise_base* p = innermost; p; p = p->parent) {
-    if (p->where.line() == 0) continue;
-    const char* file = std::strrchr(p->where.file_name(), '/');
-    out += p == innermost ? " at " : " < ";
-    out += file ? file + 1 : p->where.file_name();
-    out += ':';
-    out += std::to_string(p->where.line());
-  }
-  struct context {
-    std::string& out;
-    std::string indent;
-  } below{out, std::string(indent[0] == '\n' ? "\n  " : "\n") + "  "};
-  for (const char* i = indent; *i == '\n' || *i == ' '; ++i) {
-    if (*i == ' ') below.indent += ' ';
-  }
-  if (const auto visit = wait_type_of(*c.leaf).visit) {
-    visit(*c.leaf, &below, [](void* x, const chain& inner) {
-      const auto& b = *static_cast<context*>(x);
-      describe(b.out, inner, b.indent.c_str());
-    });
+/// (With a list of its own: scopes may nest 10^5 deep.)
+void describe(std::string& out, const chain& c, const char* title) {
+  constexpr std::size_t deepest_indent = 16;
+  struct level {
+    const chain* of;
+    std::size_t depth;
+  };
+  std::vector<level> left{{&c, 0}};
+  while (!left.empty()) {
+    const level at = left.back();
+    left.pop_back();
+    if (!at.of->leaf) continue;
+    const work& leaf = *at.of->leaf;
+    if (at.depth) {
+      out += '\n';
+      out.append(2 + 4 * std::min(at.depth, deepest_indent), ' ');
+    } else {
+      out += title;
+    }
+    out += wait_type_of(leaf).name;
+    const promise_base* innermost = &waiter_of(leaf);
+    for (const promise_base* p = innermost; p; p = p->parent) {
+      if (p->where.line() == 0) continue;
+      const char* file = std::strrchr(p->where.file_name(), '/');
+      out += p == innermost ? " at " : " < ";
+      out += file ? file + 1 : p->where.file_name();
+      out += ':';
+      out += std::to_string(p->where.line());
+    }
+    if (const auto visit = wait_type_of(leaf).visit) {
+      struct below {
+        std::vector<level>& to;
+        std::size_t depth;
+      } inside{left, at.depth + 1};
+      const auto first = static_cast<std::ptrdiff_t>(left.size());
+      visit(leaf, &inside, [](void* x, const chain& inner) {
+        const auto& b = *static_cast<below*>(x);
+        b.to.push_back({&inner, b.depth});
+      });
+      std::reverse(left.begin() + first, left.end());
+    }
   }
 }
 

@@ -103,6 +103,6 @@ class root final : public task_root {
 };
 
 /// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for all chains below.
-void describe(std::string& out, const chain& c, const char* indent);
+void describe(std::string& out, const chain& c, const char* title);
 
 }  // namespace eddy::detail

@@ -17,6 +17,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -178,7 +179,8 @@ class uring final : public backend {
   pool& workers_;
   io_uring ring_{};
   int doorbell_ = -1;
-  int host_bell_ = -1;  // what a host sleeps on: the kernel counts completions and task work in it
+  int host_ = -1;       // what a host sleeps on
+  int host_bell_ = -1;  // in it: the kernel counts completions and task work there
   pid_t process_ = ::getpid();
   pid_t thread_ = ::gettid();
   std::size_t most_inside_;
@@ -291,7 +293,9 @@ uring::~uring() {
     ::close(ring_.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
-  if (host_bell_ >= 0) ::close(host_bell_);
+  if (host_ < 0) return;
+  ::close(host_);
+  ::close(host_bell_);
 }
 
 // ---- run()
@@ -303,12 +307,13 @@ void uring::run(turn& t) {
   cancel(t);
   take_over(t);
   poll(t);
-  if (host_bell_ >= 0) settle_host();
+  if (host_ >= 0) settle_host();
 }
 
 /// Makes the host's descriptor readable exactly where something is left to do.
 void uring::settle_host() noexcept {
-  if (arm_doorbell() && to_submit()) accepted(enter(to_submit(), 0, time_point::min()));
+  epoll_event events[2];
+  static_cast<void>(::epoll_wait(host_, events, 2, 0));  // takes the doorbell's edge
   std::uint64_t value = 0;
   [[maybe_unused]] const auto read = ::read(host_bell_, &value, sizeof value);
   // What came before that is flagged, what comes later rings.
@@ -688,20 +693,25 @@ time_point uring::now() noexcept {
   return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-/// With DEFER_TASKRUN the ring's own descriptor does not wake who sleeps on it: the task work that
-/// would make a completion is run by this thread only. An eventfd of the ring is told of both. The
-/// doorbell's poll has to be in the kernel before a host sleeps, so that wake() shows.
+/// What a host sleeps on: an epoll of two eventfds. The ring's own descriptor would not wake it: with
+/// DEFER_TASKRUN the task work that makes a completion is run by this thread only. So the kernel
+/// tells an eventfd of that. Of what one eventfd causes in another it tells but once (seen on 6.18),
+/// so the doorbell stands there itself.
 int uring::native_handle() noexcept {
-  if (host_bell_ < 0) {
-    host_bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (host_bell_ >= 0 && io_uring_register_eventfd(&ring_, host_bell_) < 0) {
-      ::close(host_bell_);
-      host_bell_ = -1;
-    }
-    if (host_bell_ < 0) return ring_.ring_fd;  // no descriptor is left: as good as can be had
-    settle_host();
+  if (host_ >= 0) return host_;
+  host_ = ::epoll_create1(EPOLL_CLOEXEC);
+  host_bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event bell{};
+  bell.events = EPOLLIN;
+  epoll_event door{};
+  door.events = EPOLLIN | EPOLLET;
+  if (host_ < 0 || host_bell_ < 0 || io_uring_register_eventfd(&ring_, host_bell_) < 0 ||
+      ::epoll_ctl(host_, EPOLL_CTL_ADD, host_bell_, &bell) < 0 ||
+      ::epoll_ctl(host_, EPOLL_CTL_ADD, doorbell_, &door) < 0) {
+    misuse("native_handle: no descriptor or memory is left", std::strerror(errno));
   }
-  return host_bell_;
+  settle_host();
+  return host_;
 }
 
 }  // namespace

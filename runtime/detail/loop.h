@@ -27,6 +27,7 @@ struct chain;         // coro/detail/chain.h: one line of frames, each awaiting 
 class backend;
 struct backend_parts;
 struct hook_node;
+struct guard_block;
 pending_guard guard_of(runtime&) noexcept;
 struct callback_timer;
 
@@ -170,6 +171,8 @@ class loop {
   void take_from_host() noexcept;
   /// From any thread: `w` runs in a poll phase of this loop, as a post. Its type has a `drop`.
   void send(work& w) noexcept;
+  /// How other threads may know this loop, also when it is gone.
+  std::shared_ptr<guard_block> address() const noexcept;
   void use_backend(std::unique_ptr<backend> (*)(const backend_parts&)) noexcept;
 
   /// Aborts unless the caller is on this loop's thread (and in the process that made it).
@@ -246,6 +249,9 @@ class loop {
   std::exception_ptr failure_;
   std::unique_ptr<outside> outside_;
 };
+
+/// From any thread: loop::send to the loop of that address. False: its runtime has ended, and nothing was sent.
+bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept;
 
 /// The loop that runs on this thread; null where none does.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local loop* current_loop;

@@ -59,6 +59,7 @@ TEST_P(channels, SendersAndReceiversAreServedInTheOrderInWhichTheyCame) {
     co_await settled();
     spawn(sends, 4);
     spawn(sends, 5);
+    co_await settled();
   });
   EXPECT_EQ(log.text(), "a 1 > b 2 > c 3 > sent 1 > sent 2 > sent 3 > sent 4 > sent 5 > d 4 > e 5");
 }
@@ -137,19 +138,21 @@ TEST_P(channels, Rule19AReceiverCancelledInTheTickInWhichItGetsAValueGetsIt) {
 TEST_P(channels, Rule30ACancelledSendWasNotSentAndItsElementIsDestroyed) {
   for (const std::size_t capacity : capacities) {
     run([&]() -> task<> {
-      channel<counted> c(capacity);
-      for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(c.try_send(counted()));
-      const auto h = spawn(c.send(counted()));
-      const auto other = spawn(c.send(counted()));
+      channel<std::shared_ptr<int>> c(capacity);
+      const auto element = std::make_shared<int>(1);
+      for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(c.try_send(std::shared_ptr<int>(element)));
+      const auto h = spawn(c.send(element));
+      const auto other = spawn(c.send(element));
       co_await settled();
-      EXPECT_EQ(counted::live, static_cast<long>(capacity) + 2);
+      EXPECT_EQ(element.use_count(), 1 + static_cast<long>(capacity) + 2);
       h.cancel();
       EXPECT_EQ(co_await end_of(h), "stopped");
-      EXPECT_EQ(counted::live, static_cast<long>(capacity) + 1);
+      EXPECT_EQ(element.use_count(), 1 + static_cast<long>(capacity) + 1);
       std::size_t received = 0;
       while (c.try_receive()) ++received;
       EXPECT_EQ(received, capacity + 1);
       EXPECT_EQ(co_await end_of(other), "value");
+      EXPECT_EQ(element.use_count(), 1);
     });
   }
 }

@@ -1,6 +1,7 @@
 // docs/semantics.md, rules 9 and 26: when_all and when_any.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -81,6 +82,39 @@ TEST_P(when, Rule26AllAskedFromOutsideTheWholeStopsWhereABranchWasStopped) {
     log(co_await end_of(h));
   });
   EXPECT_EQ(log.text(), "b starts > b gone > stopped");
+}
+
+TEST_P(when, Rule23ABranchThatCancelsItsTaskBeforeTheNextBeganKeepsItFromBeginning) {
+  run([&]() -> task<> {
+    std::optional<join_handle<void>> h;
+    const auto cancels = [&]() -> task<> {
+      h->cancel();
+      co_return;
+    };
+    const auto both = [&]() -> task<> {
+      static_cast<void>(co_await when_all(cancels(), logging("b", 1h, 2)));
+      log("not reached");
+    };
+    h = spawn(both);
+    log(co_await end_of(*h));
+  });
+  EXPECT_EQ(log.text(), "stopped");
+}
+
+TEST_P(when, Rule23InATaskThatIsStoppingAlreadyTheBranchesAreEnteredAndStopAtTheirSuspensions) {
+  run([&]() -> task<> {
+    std::optional<join_handle<void>> h;
+    const auto enters = [&]() -> task<> {
+      h->cancel();
+      const auto [a, b] = co_await when_all(value_now(1), value_now(2));
+      log("values", static_cast<unsigned>(a + b));
+      static_cast<void>(co_await when_all(logging("a", 1h, 1), logging("b", 1h, 2)));
+      log("not reached");
+    };
+    h = spawn(enters);
+    log(co_await end_of(*h));
+  });
+  EXPECT_EQ(log.text(), "values 3 > a starts > a gone > b starts > b gone > stopped");
 }
 
 TEST_P(when, Rule26AllAskedFromOutsideWhereEveryBranchFinishedTheTupleIsDelivered) {
@@ -181,8 +215,7 @@ TEST_P(when, Rule26AllOfAVectorAskedFromOutsideStops) {
     h.cancel();
     log(co_await end_of(h));
   });
-  // c and d are entered, as every await of a stopping task, and stop where they would wait.
-  EXPECT_EQ(log.text(), "a starts > b starts > a gone > c starts > c gone > b gone > d starts > d gone > stopped");
+  EXPECT_EQ(log.text(), "a starts > b starts > a gone > b gone > stopped") << "what had not begun never begins";
 }
 
 TEST_P(when, AllOfAVectorAtMostZeroAtATimeAborts) {

@@ -6,6 +6,11 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <thread>
+
+#include <sys/stat.h>
+
+#include <eddy/io/file.h>
 
 namespace eddy::test {
 namespace {
@@ -70,6 +75,46 @@ TEST_P(ClosingTest, CloseEndsAnOperationThatHasNotBegunYet) {
     auto reading = spawn(near.read(buffer));
     co_await next_tick();
     const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed);
+    const result<std::size_t> read = co_await reading;
+    EXPECT_EQ(read.error(), std::errc::operation_canceled);
+  });
+}
+
+TEST_P(ClosingTest, WhatCloseHasEndedIsDeliveredThoughItIsCancelledAsWell) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::array<char, 100> buffer;
+    auto reading = spawn(near.read(buffer));
+    co_await after_a_poll();
+    auto closing = spawn(near.close());
+    co_await next_tick();
+    reading.cancel();
+    const auto read = co_await reading.join();
+    EXPECT_TRUE(read.has_value());
+    const result<void> closed = co_await closing;
+    EXPECT_TRUE(closed);
+  });
+}
+
+TEST_P(ClosingTest, WhileCloseWaitsNothingNewBegins) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::array<char, 100> buffer;
+    auto reading = spawn(near.read(buffer));
+    co_await after_a_poll();
+    auto closing = spawn(near.close());
+    co_await next_tick();
+    EXPECT_EQ(runtime::current().pending().closing, 1u);
+    const auto ticks = runtime::current().ticks();
+    const result<std::size_t> written = co_await near.write("x");
+    EXPECT_EQ(written.error(), std::errc::bad_file_descriptor);
+    const result<void> again = co_await near.close();
+    EXPECT_EQ(again.error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(near.set_no_delay(true).error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(runtime::current().ticks(), ticks);
+    EXPECT_GE(near.native_handle(), 0);
+    const result<void> closed = co_await closing;
     EXPECT_TRUE(closed);
     const result<std::size_t> read = co_await reading;
     EXPECT_EQ(read.error(), std::errc::operation_canceled);
@@ -221,6 +266,57 @@ TEST_P(ClosingTest, ADescriptorCanBeReleasedAndAdopted) {
     EXPECT_TRUE(written);
     const result<std::size_t> read = co_await again->read(buffer);
     EXPECT_EQ(read.value_or(0u), 5u);
+  });
+}
+
+/// Something that waits on a descriptor which only file::open has made: a pipe in the file system.
+task<void> read_from_fifo(std::string name, int expected_number) {
+  result<file> f = co_await file::open(name, open_mode::read | open_mode::write);
+  EXPECT_EQ(f->native_handle(), expected_number);
+  std::array<char, 10> buffer;
+  for (int i = 0; i < 2; ++i) {
+    auto reading = spawn(f->read(buffer));
+    for (int polls = 0; polls < 3; ++polls) co_await after_a_poll();
+    EXPECT_EQ(::write(f->native_handle(), "line", 4), 4);
+    const result<std::size_t> n = co_await reading;
+    EXPECT_EQ(n.value_or(0u), 4u);
+  }
+}
+
+TEST_P(ClosingTest, NothingIsRememberedOfAReleasedNumber) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  run([](std::string name) -> task<void> {
+    auto both = unix_stream::pair().value();
+    std::array<char, 10> buffer;
+    const bool stopped = co_await stops_when_cancelled(spawn(both.first.read(buffer)), moment::inside_the_kernel);
+    EXPECT_TRUE(stopped);
+    const int number = both.first.release();
+    EXPECT_EQ(::close(number), 0);
+    co_await read_from_fifo(name, number);
+  }, path("fifo"));
+}
+
+TEST_P(ClosingTest, NothingIsRememberedOfANumberClosedOnAnotherThread) {
+  std::optional<std::pair<unix_stream, unix_stream>> both(unix_stream::pair().value());
+  runtime rt(options());
+  eddy::run(rt, [&both]() -> task<void> {
+    std::array<char, 10> buffer;
+    const bool stopped = co_await stops_when_cancelled(spawn(both->first.read(buffer)), moment::inside_the_kernel);
+    EXPECT_TRUE(stopped);
+  });
+  const int number = both->first.native_handle();
+  std::thread([&both] { both.reset(); }).join();
+  // Made where no runtime runs, with the same number: rt hears of it with its first operation.
+  both.emplace(unix_stream::pair().value());
+  EXPECT_EQ(both->first.native_handle(), number);
+  eddy::run(rt, [&both]() -> task<void> {
+    std::array<char, 10> buffer;
+    auto reading = spawn(both->first.read(buffer));
+    co_await after_a_poll();
+    const result<std::size_t> written = co_await both->second.write("x");
+    EXPECT_TRUE(written);
+    const result<std::size_t> n = co_await reading;
+    EXPECT_EQ(n.value_or(0u), 1u);
   });
 }
 

@@ -206,6 +206,9 @@ TEST_P(FileTest, WhatHasNoOffsetsIsReadAsAStream) {
     std::array<char, 10> buffer;
     const result<std::size_t> at = co_await f->read_at(buffer, 0);
     EXPECT_EQ(at.error(), std::errc::invalid_seek);
+    EXPECT_EQ(::write(f->native_handle(), "first", 5), 5);
+    const result<std::size_t> first = co_await f->read(buffer);
+    EXPECT_EQ(first.value_or(0u), 5u);
     for (const moment when : moments) {
       const bool stopped = co_await stops_when_cancelled(spawn(f->read(buffer)), when);
       EXPECT_TRUE(stopped);

@@ -461,6 +461,7 @@ TEST_P(TcpTest, WithoutDescriptorsAcceptReportsOnceAndWaitsForAClose) {
     EXPECT_LT(runtime::current().ticks() - ticks, 10u);
     EXPECT_FALSE(next.done());
 
+    // A close ends the wait at once.
     spare.reset();
     EXPECT_EQ(runtime::current().pending().timers, 0u);
     EXPECT_EQ(runtime::current().pending().operations, 1u);
@@ -486,6 +487,24 @@ TEST_P(TcpTest, WithoutDescriptorsAcceptAsksAgainAfterAWhile) {
     const result<tcp_stream> accepted = co_await listener.accept();
     EXPECT_TRUE(accepted) << accepted.error();
     EXPECT_LT(runtime::current().ticks() - ticks, 30u);
+  });
+}
+
+TEST_P(TcpTest, AnAcceptAfterACloseAsksAtOnce) {
+  run([]() -> task<void> {
+    tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+    std::optional<tcp_listener> spare(tcp_listener::bind(socket_address::loopback(0)).value());
+    result<tcp_stream> near = co_await tcp_stream::connect(listener.local_address());
+    EXPECT_TRUE(near);
+    const no_descriptor_left nothing;
+    const result<tcp_stream> refused = co_await listener.accept();
+    EXPECT_EQ(refused.error(), std::errc::too_many_files_open);
+    spare.reset();
+    join_handle<result<tcp_stream>> next = spawn(listener.accept());
+    co_await next_tick();
+    EXPECT_EQ(runtime::current().pending().timers, 0u);
+    const result<tcp_stream> accepted = co_await next;
+    EXPECT_TRUE(accepted) << accepted.error();
   });
 }
 

@@ -1,0 +1,202 @@
+// docs/semantics.md, rule 15: nothing is pending and tasks still wait.
+#include <coroutine>
+#include <optional>
+#include <string>
+
+#include <eddy/coro/catch_stopped.h>
+#include <eddy/coro/event.h>
+#include <eddy/coro/ok.h>
+#include <eddy/coro/sleep.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/yield.h>
+
+#include "tests/support/runtime_test.h"
+
+namespace eddy::test {
+namespace {
+
+class deadlocked : public every_runtime {
+ protected:
+  /// What the deadlock of `main` says; "" where there is none.
+  template <class F>
+  std::string message_of(F main) {
+    try {
+      run(main);
+    } catch (const deadlock& e) {
+      return e.what();
+    }
+    return "";
+  }
+  static std::string at(int line) { return "deadlock_test.cc:" + std::to_string(line); }
+};
+EDDY_TEST_ON_EVERY_BACKEND(deadlocked);
+
+TEST_P(deadlocked, Rule15TheMessageNamesWhatMainWaitsForAndWhere) {
+  int line = 0;
+  const std::string said = message_of([&]() -> task<> {
+    event never;
+    const noted going(log, "main goes");
+    line = __LINE__ + 1;
+    co_await never.wait();
+    log("went on");
+  });
+  EXPECT_NE(said.find("main: event::wait at " + at(line)), std::string::npos) << said;
+  EXPECT_EQ(log.text(), "main goes");
+}
+
+TEST_P(deadlocked, Rule15TheMessageNamesEachWaitingTask) {
+  int main_line = 0;
+  int first_line = 0;
+  int second_line = 0;
+  event never;
+  const std::string said = message_of([&]() -> task<> {
+    const noted main_going(log, "main");
+    const auto first = spawn([&]() -> task<> {
+      const noted going(log, "first");
+      co_await immediate();
+      first_line = __LINE__ + 1;
+      co_await never.wait();
+    });
+    spawn([&]() -> task<> {
+      const noted going(log, "second");
+      second_line = __LINE__ + 1;
+      co_await first;
+    });
+    spawn([]() -> task<> { co_await sleep_for(1ms); });
+    main_line = __LINE__ + 1;
+    co_await first;
+  });
+  EXPECT_NE(said.find("main: join at " + at(main_line)), std::string::npos) << said;
+  EXPECT_NE(said.find("event::wait at " + at(first_line)), std::string::npos) << said;
+  EXPECT_NE(said.find("join at " + at(second_line)), std::string::npos) << said;
+  EXPECT_EQ(said.find("sleep"), std::string::npos) << said;
+  EXPECT_EQ(log.text(), "first > second > main") << "in order, and main last";
+}
+
+TEST_P(deadlocked, Rule15TheMessageNamesTheFramesAroundAndWhatIsInABoundary) {
+  event never;
+  int inner_line = 0;
+  int outer_line = 0;
+  const auto inner = [&]() -> task<result<int>> {
+    inner_line = __LINE__ + 1;
+    co_await never.wait();
+    co_return 7;
+  };
+  const auto outer = [&]() -> task<result<int>> {
+    outer_line = __LINE__ + 1;
+    co_return co_await ok(inner());
+  };
+  const std::string said =
+      message_of([&]() -> task<> { static_cast<void>(co_await catch_stopped(outer())); });
+  EXPECT_NE(said.find("event::wait at " + at(inner_line)), std::string::npos) << said;
+  EXPECT_NE(said.find(at(outer_line)), std::string::npos) << said;
+}
+
+TEST_P(deadlocked, Rule15OnlyASpawnedTaskWaits) {
+  event never;
+  const std::string said = message_of([&]() -> task<> {
+    spawn([&]() -> task<> {
+      const noted going(log, "goes");
+      co_await never.wait();
+    });
+    co_return;
+  });
+  EXPECT_NE(said.find("a spawned task: event::wait at " + at(__LINE__ - 4)), std::string::npos)
+      << said;
+  EXPECT_EQ(log.text(), "goes");
+}
+
+TEST_P(deadlocked, Rule15TwoTasksThatJoinEachOtherAreFound) {
+  const std::string said = message_of([]() -> task<> {
+    std::optional<join_handle<void>> a;
+    std::optional<join_handle<void>> b;
+    a = spawn([&]() -> task<> { co_await *b; });
+    b = spawn([&]() -> task<> { co_await *a; });
+    co_await *a;
+  });
+  EXPECT_NE(said.find("join"), std::string::npos) << said;
+}
+
+TEST_P(deadlocked, Rule15WhatIsPendingIsNoDeadlock) {
+  run([&]() -> task<> {
+    event set;
+    rt().set_timeout(2ms, [&] { set.set(); });
+    co_await set.wait();
+    rt().post([&] { log("posted"); });
+    rt().set_immediate([&] { rt().post([&] { set.set(); }); });
+    set.reset();
+    co_await set.wait();
+  });
+  EXPECT_EQ(log.text(), "posted");
+}
+
+TEST_P(deadlocked, Rule15WhileBackgroundWorkIsPendingItIsNoDeadlockAndThenItIs) {
+  event never;
+  const std::string said = message_of([&]() -> task<> {
+    spawn_background([&]() -> task<> {
+      co_await sleep_for(5ms);
+      log("background");
+    });
+    co_await never.wait();
+  });
+  EXPECT_NE(said.find("event::wait"), std::string::npos) << said;
+  EXPECT_EQ(log.text(), "background");
+}
+
+TEST_P(deadlocked, Rule15TheRuntimeIsAsGoodAsNewAfterwards) {
+  event never;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_NE(message_of([&]() -> task<> { co_await never.wait(); }), "");
+    EXPECT_EQ(run([]() -> task<int> {
+                const auto child = spawn([]() -> task<int> {
+                  co_await sleep_for(0ns);
+                  co_return 7;
+                });
+                co_return co_await child;
+              }),
+              7);
+  }
+}
+
+TEST_P(deadlocked, Rule15CleaningUpMayTakeTime) {
+  event never;
+  const std::string said = message_of([&]() -> task<> {
+    spawn([&]() -> task<> {
+      static_cast<void>(co_await catch_stopped(never.wait()));
+      log("caught");
+      auto r = co_await catch_stopped(sleep_for(1ms));
+      log(r ? "slept" : "stopped again");
+    });
+    co_await never.wait();
+  });
+  EXPECT_NE(said, "");
+  EXPECT_EQ(log.text(), "caught > stopped again");
+}
+
+TEST_P(deadlocked, Rule15TheMembersReturnAndATaskMayBeWokenInTheNextRun) {
+  event set_later;
+  rt().post([&] {
+    spawn([&]() -> task<> {
+      co_await set_later.wait();
+      log("woken");
+    });
+  });
+  rt().run();
+  EXPECT_FALSE(rt().run_once());
+  EXPECT_FALSE(rt().run_nowait());
+  EXPECT_EQ(log.text(), "");
+  rt().post([&] { set_later.set(); });
+  rt().run();
+  EXPECT_EQ(log.text(), "woken");
+}
+
+TEST_P(deadlocked, Rule15WhatWaitsForAForeignAwaitableCannotBeUnwoundAndAborts) {
+  EXPECT_DEATH(eddy::run(*make_runtime(GetParam()),
+                         []() -> task<> {
+                           co_await std::suspend_always();
+                         }),
+               "^eddy: .*deadlock.* a foreign awaitable at deadlock_test.cc:");
+}
+
+}  // namespace
+}  // namespace eddy::test

@@ -1,0 +1,193 @@
+// sleep_for, sleep_until and interval.
+#include <string>
+
+#include <eddy/coro/sleep.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/coro/yield.h>
+
+#include "tests/support/runtime_test.h"
+
+namespace eddy::test {
+namespace {
+
+class sleeping : public every_runtime {
+ protected:
+  /// Milliseconds since `began`.
+  static std::string since(time_point began, time_point t) {
+    return std::to_string((t - began) / 1ms);
+  }
+};
+EDDY_TEST_ON_EVERY_BACKEND(sleeping);
+
+TEST_P(sleeping, NothingIsStartedAndNoClockIsReadBeforeItIsAwaited) {
+  make_counted();
+  run([&]() -> task<> {
+    const auto before = used().clock_reads;
+    const auto made = sleep_for(1h);
+    static_cast<void>(made);
+    EXPECT_EQ(used().clock_reads, before);
+    EXPECT_EQ(rt().pending().timers, 0u);
+    co_return;
+  });
+}
+
+TEST_P(sleeping, SleepersGoOnInTheOrderOfTheirDeadlines) {
+  run([&]() -> task<> {
+    for (const int ms : {5, 1, 3, 2, 4}) {
+      spawn([&, ms]() -> task<> {
+        co_await sleep_for(ms * 1ms);
+        log(std::to_string(ms));
+      });
+    }
+    co_return;
+  });
+  EXPECT_EQ(log.text(), "1 > 2 > 3 > 4 > 5");
+}
+
+TEST_P(sleeping, SleepUntilGoesOnAtThatInstant) {
+  run([&]() -> task<> {
+    const time_point due = now() + 3ms;
+    co_await sleep_until(due);
+    EXPECT_GE(now(), due);
+    if (is_virtual()) {
+      EXPECT_EQ(now(), due);
+    }
+    co_await sleep_until(due);  // long past
+    co_await sleep_until(time_point::min());
+  });
+}
+
+TEST_P(sleeping, ASleepForEverIsNoSleepInThePast) {
+  run([&]() -> task<> {
+    const auto for_ever = spawn([]() -> task<> { co_await sleep_for(duration::max()); });
+    co_await sleep_for(1ms);
+    EXPECT_FALSE(for_ever.done());
+    for_ever.cancel();
+  });
+}
+
+TEST_P(sleeping, AnIntervalGivesTheInstantsOfItsRhythm) {
+  run([&]() -> task<> {
+    const time_point began = now();
+    interval beat(2ms);
+    time_point before = began;
+    for (int i = 1; i <= 4; ++i) {
+      const time_point due = co_await beat.tick();
+      if (i == 1) {
+        EXPECT_GE(due - began, 2ms) << "one period after construction";
+      } else {
+        EXPECT_EQ(due - before, 2ms);
+      }
+      EXPECT_GE(now(), due);
+      before = due;
+    }
+  });
+}
+
+TEST_P(sleeping, AnOverdueTickComesInTheNextTimersPhase) {
+  run([&]() -> task<> {
+    interval beat(1ns);
+    co_await immediate();
+    co_await beat.tick();
+    const auto first = tick();
+    co_await beat.tick();
+    EXPECT_EQ(tick(), first + 1);
+  });
+}
+
+TEST_P(sleeping, Rule05MissedTicksInABurstComeOneAfterTheOther) {
+  if (!is_virtual()) return;
+  run([&]() -> task<> {
+    const time_point began = now();
+    interval beat(10ms, missed_ticks::burst);
+    co_await beat.tick();
+    advance_time(35ms);
+    for (int i = 0; i < 5; ++i) {
+      const time_point due = co_await beat.tick();
+      log(since(began, due) + " at " + since(began, now()));
+    }
+  });
+  EXPECT_EQ(log.text(), "20 at 45 > 30 at 45 > 40 at 45 > 50 at 50 > 60 at 60");
+}
+
+TEST_P(sleeping, Rule05MissedTicksWithDelayShiftTheRhythm) {
+  if (!is_virtual()) return;
+  run([&]() -> task<> {
+    const time_point began = now();
+    interval beat(10ms, missed_ticks::delay);
+    co_await beat.tick();
+    advance_time(35ms);
+    for (int i = 0; i < 3; ++i) {
+      const time_point due = co_await beat.tick();
+      log(since(began, due) + " at " + since(began, now()));
+    }
+  });
+  EXPECT_EQ(log.text(), "20 at 45 > 55 at 55 > 65 at 65");
+}
+
+TEST_P(sleeping, Rule05MissedTicksThatAreSkippedKeepTheRhythm) {
+  if (!is_virtual()) return;
+  run([&]() -> task<> {
+    const time_point began = now();
+    interval beat(10ms, missed_ticks::skip);
+    co_await beat.tick();
+    advance_time(35ms);
+    for (int i = 0; i < 3; ++i) {
+      const time_point due = co_await beat.tick();
+      log(since(began, due) + " at " + since(began, now()));
+    }
+  });
+  EXPECT_EQ(log.text(), "20 at 45 > 50 at 50 > 60 at 60");
+}
+
+TEST_P(sleeping, ACancelledTickIsNotUsedUp) {
+  if (!is_virtual()) return;
+  run([&]() -> task<> {
+    const time_point began = now();
+    interval beat(10ms);
+    const auto waits = spawn([&]() -> task<> { static_cast<void>(co_await beat.tick()); });
+    co_await sleep_for(1ms);
+    waits.cancel();
+    co_await next_tick();
+    log(since(began, co_await beat.tick()));
+  });
+  EXPECT_EQ(log.text(), "10");
+}
+
+TEST_P(sleeping, Rule21ACancelledSleepFreesItsTimerInTheSameDrain) {
+  run([&]() -> task<> {
+    const auto sleeper = spawn([]() -> task<> { co_await sleep_for(1h); });
+    co_await immediate();
+    EXPECT_EQ(rt().pending().timers, 1u);
+    sleeper.cancel();
+    EXPECT_EQ(rt().pending().timers, 0u);
+    co_await next_tick();
+    EXPECT_TRUE(sleeper.done());
+  });
+}
+
+TEST_P(sleeping, AHundredThousandSleepersOfAllLengthsGoOnInOrder) {
+  if (!is_virtual()) return;
+  time_point last = time_point::min();
+  int ended = 0;
+  run([&]() -> task<> {
+    std::uint64_t random = 1;
+    for (int i = 0; i < 100'000; ++i) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      // from nanoseconds to weeks
+      spawn([&, d = duration((random >> 14) >> (random % 40))]() -> task<> {
+        const time_point due = now() + d;
+        co_await sleep_until(due);
+        EXPECT_EQ(now(), due);
+        EXPECT_GE(due, last);
+        last = due;
+        ++ended;
+      });
+    }
+    co_return;
+  });
+  EXPECT_EQ(ended, 100'000);
+}
+
+}  // namespace
+}  // namespace eddy::test
