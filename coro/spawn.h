@@ -354,7 +354,7 @@ class join_handle {
 
 namespace detail {
 
-/// Awaits any awaitable of ours in a task: for spawning it.
+/// A task around any awaitable of ours: for spawning it.
 template <class A>
 task<std::remove_cvref_t<raw_result_of<A>>> awaiting(A a) {
   co_return co_await std::move(a);
@@ -366,7 +366,7 @@ concept task_function = requires(F& f, A&&... a) {
 };
 
 template <class F, class... A>
-auto spawn_in(task_owner& owner, loop& l, bool in_background, F&& fn, A&&... args) {
+auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn, A&... args) {
   using T = task_value<std::invoke_result_t<F&, A...>>;
   using S = spawned_call<T, F, A...>;
   root& r = root::of(l);
@@ -377,11 +377,13 @@ auto spawn_in(task_owner& owner, loop& l, bool in_background, F&& fn, A&&... arg
 
 /// For spawn(aw): a callable that gives the task, once.
 template <class A>
-auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A&& a) {
+auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A& a) {
   if constexpr (is_task<A>::value) {
-    return spawn_in(owner, l, in_background, [](A t) { return t; }, std::move(a));
+    auto itself = [](A t) { return t; };
+    return spawn_in(owner, l, in_background, itself, a);
   } else {
-    return spawn_in(owner, l, in_background, &awaiting<A>, std::move(a));
+    auto* around = &awaiting<A>;
+    return spawn_in(owner, l, in_background, around, a);
   }
 }
 
@@ -394,7 +396,7 @@ template <class F, class... A>
   requires detail::task_function<F, A...>
 auto spawn(F fn, A... args) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_in(detail::root::of(l).children, l, false, std::move(fn), std::move(args)...);
+  return detail::spawn_in(detail::root::of(l).children, l, false, fn, args...);
 }
 
 /// The same for a task or any other awaitable of ours.
@@ -402,7 +404,7 @@ template <detail::our_awaitable A>
   requires(!std::is_lvalue_reference_v<A>)
 auto spawn(A&& aw) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_awaitable_in(detail::root::of(l).children, l, false, std::move(aw));
+  return detail::spawn_awaitable_in(detail::root::of(l).children, l, false, aw);
 }
 
 /// A task that does not hold the loop: at the end of the run it is cancelled and waited for.
@@ -410,14 +412,14 @@ template <class F, class... A>
   requires detail::task_function<F, A...>
 auto spawn_background(F fn, A... args) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_in(detail::root::of(l).children, l, true, std::move(fn), std::move(args)...);
+  return detail::spawn_in(detail::root::of(l).children, l, true, fn, args...);
 }
 
 template <detail::our_awaitable A>
   requires(!std::is_lvalue_reference_v<A>)
 auto spawn_background(A&& aw) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_awaitable_in(detail::root::of(l).children, l, true, std::move(aw));
+  return detail::spawn_awaitable_in(detail::root::of(l).children, l, true, aw);
 }
 
 }  // namespace eddy

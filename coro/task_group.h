@@ -34,12 +34,12 @@ class task_group {
   template <class F, class... A>
     requires detail::task_function<F, A...>
   auto spawn(F fn, A... args) {
-    return detail::spawn_in(children_, home(), above_->background, std::move(fn), std::move(args)...);
+    return detail::spawn_in(children_, home(), above_->background, fn, args...);
   }
   template <detail::our_awaitable A>
     requires(!std::is_lvalue_reference_v<A>)
   auto spawn(A&& aw) {
-    return detail::spawn_awaitable_in(children_, home(), above_->background, std::move(aw));
+    return detail::spawn_awaitable_in(children_, home(), above_->background, aw);
   }
 
   class awaiter;

@@ -16,7 +16,10 @@ struct end {
   int descriptor = -1;
   bool pings = false;
   long round = 0;
-  bench::message buffer;
+  bench::message sent;
+  bench::read_buffer got;
+  /// What this end sends: its message, or what it got.
+  const char* bytes() const noexcept { return pings ? sent.data() : got.bytes.data(); }
 };
 
 struct pairs {
@@ -39,7 +42,7 @@ struct pairs {
 };
 
 void check_round(const end& e) noexcept {
-  bench::check(e.buffer == bench::message_of(e.round), "what came back is not what was sent");
+  bench::check(e.got.holds(e.sent), "what came back is not what was sent");
 }
 void check_moved(long n) noexcept {
   bench::check(n == static_cast<long>(sizeof(bench::message)), "not all of a message was moved");
@@ -57,7 +60,7 @@ class through_ring {
       end& e = all.ends[i];
       e.round = 0;
       if (e.pings) {
-        e.buffer = bench::message_of(0);
+        e.sent = bench::message_of(0);
         send(e);
       } else {
         receive(e);
@@ -78,7 +81,7 @@ class through_ring {
     // The answering ends wait for one more message: they get it, so that nothing is in flight.
     for (int i = 0; i < 2 * all.count; ++i) {
       end& e = all.ends[i];
-      if (e.pings) check_moved(::send(e.descriptor, e.buffer.data(), e.buffer.size(), 0));
+      if (e.pings) check_moved(::send(e.descriptor, e.bytes(), sizeof e.sent, 0));
     }
     while (receiving_) {
       ring_.enter(true);
@@ -89,17 +92,17 @@ class through_ring {
  private:
   void send(end& e) {
     if (attempts_) {
-      const long n = ::send(e.descriptor, e.buffer.data(), e.buffer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      const long n = ::send(e.descriptor, e.bytes(), sizeof e.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n >= 0) {
         check_moved(n);
         return receive(e);
       }
     }
-    io_uring_prep_send(ring_.entry(&e, 1), e.descriptor, e.buffer.data(), e.buffer.size(), MSG_NOSIGNAL);
+    io_uring_prep_send(ring_.entry(&e, 1), e.descriptor, e.bytes(), sizeof e.sent, MSG_NOSIGNAL);
   }
   void receive(end& e) {
     ++receiving_;
-    io_uring_prep_recv(ring_.entry(&e), e.descriptor, e.buffer.data(), e.buffer.size(), 0);
+    io_uring_prep_recv(ring_.entry(&e), e.descriptor, e.got.bytes.data(), e.got.bytes.size(), 0);
   }
   void received(end& e, long rounds) {
     --receiving_;
@@ -109,7 +112,7 @@ class through_ring {
         --left_;
         return;
       }
-      e.buffer = bench::message_of(e.round);
+      e.sent = bench::message_of(e.round);
     }
     send(e);
   }
@@ -140,7 +143,7 @@ class by_epoll {
     }
     int left = all.count;
     for (int i = 0; i < 2 * all.count; i += 2) {
-      all.ends[i].buffer = bench::message_of(0);
+      all.ends[i].sent = bench::message_of(0);
       send(all.ends[i]);
     }
     epoll_event events[256];
@@ -148,7 +151,7 @@ class by_epoll {
       const int n = epoll_wait(epoll_, events, 256, -1);
       for (int i = 0; i < n; ++i) {
         end& e = *static_cast<end*>(events[i].data.ptr);
-        const long got = ::recv(e.descriptor, e.buffer.data(), e.buffer.size(), MSG_DONTWAIT);
+        const long got = ::recv(e.descriptor, e.got.bytes.data(), e.got.bytes.size(), MSG_DONTWAIT);
         if (got < 0 && errno == EAGAIN) continue;
         check_moved(got);
         if (e.pings) {
@@ -157,7 +160,7 @@ class by_epoll {
             --left;
             continue;
           }
-          e.buffer = bench::message_of(e.round);
+          e.sent = bench::message_of(e.round);
         }
         send(e);
       }
@@ -166,7 +169,7 @@ class by_epoll {
 
  private:
   static void send(end& e) {
-    check_moved(::send(e.descriptor, e.buffer.data(), e.buffer.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+    check_moved(::send(e.descriptor, e.bytes(), sizeof e.sent, MSG_DONTWAIT | MSG_NOSIGNAL));
   }
   int epoll_;
 };

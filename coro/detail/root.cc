@@ -46,11 +46,20 @@ void spawned_base::has_ended() noexcept {
   }
   task_owner& from = *owner;
   unlink();
+  next_sibling = previous_sibling = nullptr;
   from.child_ended(from, *this);
   release();
 }
 
-void spawned_base::fail_unjoined() noexcept { home->fail(own_type().error(*this)); }
+void spawned_base::gone_with_error() noexcept {
+  if (next_sibling) {
+    spawned_base*& ring = static_cast<root&>(*home->tasks).failed_;
+    if (ring == this) ring = next_sibling == this ? nullptr : next_sibling;
+    previous_sibling->next_sibling = next_sibling;
+    next_sibling->previous_sibling = previous_sibling;
+  }
+  if (!joined) home->fail(own_type().error(*this));
+}
 
 // ---- The root ----------------------------------------------------------------------------------------------------------
 
@@ -59,7 +68,16 @@ root::root() noexcept {
   frames.runtime_made();
 }
 
-root::~root() { frames.runtime_ended(); }
+root::~root() {
+  while (spawned_base* s = failed_) {  // nobody is left to be told
+    failed_ = s->next_sibling == s ? nullptr : s->next_sibling;
+    s->previous_sibling->next_sibling = s->next_sibling;
+    s->next_sibling->previous_sibling = s->previous_sibling;
+    s->next_sibling = s->previous_sibling = nullptr;
+    s->joined = true;
+  }
+  frames.runtime_ended();
+}
 
 root& root::make(loop& l) {
   l.tasks = std::make_unique<root>();
@@ -79,6 +97,15 @@ void root::main_ended() noexcept {
 void root::child_ended(task_owner& owner, spawned_base& child) noexcept {
   root& self = *static_cast<root*>(child.home->tasks.get());
   --(child.background ? self.background_ : self.foreground_);
+  if (child.end == ending::error) [[unlikely]] {
+    spawned_base* const first = self.failed_ ? self.failed_ : &child;
+    if (!self.failed_) child.previous_sibling = &child;
+    child.next_sibling = first;
+    child.previous_sibling = first->previous_sibling;
+    child.previous_sibling->next_sibling = &child;
+    first->previous_sibling = &child;
+    self.failed_ = first;
+  }
   // Main, whose locals the spawned tasks may use, is asked when those have ended.
   if (owner.stopping && !owner.live && self.main_) request_stop(*self.main_);
 }

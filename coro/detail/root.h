@@ -66,10 +66,10 @@ struct spawned_base : chain {
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its exception.
   void release() noexcept {
     if (--references) return;
-    if (end == ending::error && !joined) [[unlikely]] fail_unjoined();
+    if (end == ending::error) [[unlikely]] gone_with_error();
     own_type().free(*this);
   }
-  void fail_unjoined() noexcept;
+  void gone_with_error() noexcept;
   const root_type& own_type() const noexcept { return *static_cast<const root_type*>(type); }
 };
 
@@ -99,7 +99,10 @@ class root final : public task_root {
  private:
   static root& make(loop& l);
   static void child_ended(task_owner& owner, spawned_base& child) noexcept;
+  friend spawned_base;
   chain* main_ = nullptr;
+  // Tasks that failed and whose handles are still there, a ring: the handles may outlive the runtime.
+  spawned_base* failed_ = nullptr;
 };
 
 /// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for all chains below.

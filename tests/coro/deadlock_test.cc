@@ -191,11 +191,9 @@ TEST_P(deadlocked, Rule15TheMembersReturnAndATaskMayBeWokenInTheNextRun) {
 }
 
 TEST_P(deadlocked, Rule15WhatWaitsForAForeignAwaitableCannotBeUnwoundAndAborts) {
-  EXPECT_DEATH(eddy::run(*make_runtime(GetParam()),
-                         []() -> task<> {
-                           co_await std::suspend_always();
-                         }),
-               "^eddy: .*deadlock.* a foreign awaitable at deadlock_test.cc:");
+  EXPECT_DEATH(
+      eddy::run(*make_runtime(GetParam()), []() -> task<> { co_await std::suspend_always(); }),
+      "^eddy: .*deadlock.* a foreign awaitable at deadlock_test.cc:");
 }
 
 }  // namespace

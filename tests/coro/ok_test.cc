@@ -108,7 +108,9 @@ TEST_P(ok_awaited, AnExceptionPasses) {
     if (waits) co_await next_tick();
     throw std::domain_error("x");
   };
-  const auto passes = [&](bool waits) -> task<result<int>> { co_return co_await ok(throws(waits)); };
+  const auto passes = [&](bool waits) -> task<result<int>> {
+    co_return co_await ok(throws(waits));
+  };
   run([&]() -> task<> {
     for (const bool waits : {false, true}) {
       EXPECT_THROW(co_await passes(waits), std::domain_error);
@@ -149,9 +151,8 @@ TEST_P(ok_awaited, ASpawnedTaskLeftWithAnErrorGivesItToItsJoiner) {
 
 TEST_P(ok_awaited, MainLeftWithAnErrorGivesItToRun) {
   for (const bool waits : {false, true}) {
-    const auto r = run([&]() -> task<result<int>> {
-      co_return co_await ok(give(std::errc::timed_out, waits));
-    });
+    const auto r = run(
+        [&]() -> task<result<int>> { co_return co_await ok(give(std::errc::timed_out, waits)); });
     EXPECT_EQ(r.error(), std::errc::timed_out);
   }
 }
@@ -161,10 +162,12 @@ TEST_P(ok_awaited, TheLocalsOfATaskLeftMayAwaitNothingButDoAnythingElse) {
     struct spawns {
       explicit spawns(trace& l) : log(l) {}
       ~spawns() {
-        spawn([](trace& l) -> task<> {
-          l("spawned by a destructor");
-          co_return;
-        }, std::ref(log));
+        spawn(
+            [](trace& l) -> task<> {
+              l("spawned by a destructor");
+              co_return;
+            },
+            std::ref(log));
       }
       trace& log;
     } const local(log);

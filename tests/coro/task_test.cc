@@ -25,7 +25,9 @@ EDDY_TEST_ON_EVERY_BACKEND(tasks);
 constexpr int many = 1'000'000;
 constexpr int deep = 100'000;
 
-task<int> give(int value) { co_return value; }
+task<int> give(int value) {
+  co_return value;
+}
 task<int> give_later(int value) {
   co_await next_tick();
   co_return value;
@@ -139,7 +141,8 @@ task<result<int>> descend_by_ok(int levels, bool waits) {
 
 TEST_P(tasks, AChainIsDeepByAnErrorThatOkPassesOn) {
   for (const bool waits : {false, true}) {
-    const result<int> r = run([waits]() -> task<result<int>> { return descend_by_ok(deep, waits); });
+    const result<int> r =
+        run([waits]() -> task<result<int>> { return descend_by_ok(deep, waits); });
     ASSERT_FALSE(r);
     EXPECT_EQ(r.error(), std::errc::connection_reset);
   }

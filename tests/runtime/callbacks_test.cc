@@ -1,5 +1,5 @@
-// What a runtime offers to code that is no coroutine: timers, immediates, next ticks and hooks; what
-// a callback throws.
+// What a runtime offers to code that is no coroutine: timers, immediates, next ticks and hooks;
+// what a callback throws.
 #include <array>
 #include <functional>
 #include <memory>

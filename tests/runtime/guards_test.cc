@@ -62,9 +62,8 @@ TEST_P(guards, Rule17AfterAStopAGuardNoLongerHoldsTheLoop) {
 TEST_P(guards_between_threads, Rule13TheLoopSleepsUntilAnotherThreadDropsTheGuard) {
   pending_guard held = rt().guard();
   std::thread other;
-  rt().next_tick([&] {
-    other = std::thread([mine = std::move(held)]() mutable { mine = pending_guard(); });
-  });
+  rt().next_tick(
+      [&] { other = std::thread([mine = std::move(held)]() mutable { mine = pending_guard(); }); });
   rt().run();
   other.join();
   EXPECT_EQ(rt().pending().guards, 0u);
@@ -97,9 +96,8 @@ TEST_P(guards_between_threads, AForeignThreadAnswersATaskThroughAPostAndAGuard) 
   std::thread other;
   run([&]() -> task<> {
     event answered;
-    other = std::thread([this, &answered, mine = rt().guard()] {
-      rt().post([&answered] { answered.set(); });
-    });
+    other = std::thread(
+        [this, &answered, mine = rt().guard()] { rt().post([&answered] { answered.set(); }); });
     co_await answered.wait();
     log("answered");
   });

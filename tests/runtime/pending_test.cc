@@ -28,7 +28,8 @@ class pending : public every_runtime {
     std::size_t sum = 0;
     const auto add = [&](const char* name, std::size_t count) {
       sum += count;
-      if (count) text += (text.empty() ? "" : " ") + std::string(name) + " " + std::to_string(count);
+      if (count)
+        text += (text.empty() ? "" : " ") + std::string(name) + " " + std::to_string(count);
     };
     add("timers", n.timers);
     add("operations", n.operations);

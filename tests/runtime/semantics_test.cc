@@ -489,8 +489,7 @@ TEST_P(semantics, Rule10WhatIsGivenWithoutSuspendingCountsAsOneMicrotask) {
     }
   });
   // The eleventh queues and goes on in the next tick, as one microtask of that.
-  EXPECT_EQ(log.text(),
-            "1 in tick 1 > 10 in tick 1 > 11 in tick 2 > 20 in tick 2 > 21 in tick 3");
+  EXPECT_EQ(log.text(), "1 in tick 1 > 10 in tick 1 > 11 in tick 2 > 20 in tick 2 > 21 in tick 3");
 }
 
 // ---- The budget ----

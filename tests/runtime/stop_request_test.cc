@@ -1,5 +1,5 @@
-// docs/semantics.md, rules 16 and 17: request_stop(), from wherever it is called, and how a run ends
-// with it.
+// docs/semantics.md, rules 16 and 17: request_stop(), from wherever it is called, and how a run
+// ends with it.
 #include <pthread.h>
 
 #include <atomic>
@@ -170,10 +170,12 @@ TEST_P(stop_request, ATaskSpawnedIntoAStoppingRunNeverBegins) {
                    struct spawner {
                      explicit spawner(trace& t) : log(t) {}
                      ~spawner() {
-                       spawn([](trace& l) -> task<> {
-                         l("began");
-                         co_return;
-                       }, std::ref(log));
+                       spawn(
+                           [](trace& l) -> task<> {
+                             l("began");
+                             co_return;
+                           },
+                           std::ref(log));
                        log("spawned");
                      }
                      trace& log;

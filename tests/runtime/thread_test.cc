@@ -314,8 +314,7 @@ TEST_P(thread, BackendAndReasonSayWhatWasAskedFor) {
     EXPECT_EQ(rt().backend(), backend_kind::simulated);
     return;
   }
-  EXPECT_EQ(rt().backend(),
-            GetParam() == "epoll" ? backend_kind::epoll : backend_kind::io_uring);
+  EXPECT_EQ(rt().backend(), GetParam() == "epoll" ? backend_kind::epoll : backend_kind::io_uring);
   EXPECT_NE(reason.find(GetParam()), std::string::npos) << reason;
   EXPECT_NE(reason.find("option"), std::string::npos) << reason;
 }

@@ -11,8 +11,8 @@
 
 namespace eddy::test {
 
-/// The backends of this run: all of `all`, or those of them that EDDY_TEST_BACKENDS (a comma list) names on purpose. One
-/// that cannot be had makes its tests fail, and so does a name that none has.
+/// The backends of this run: all of `all`, or those of them that EDDY_TEST_BACKENDS (a comma list)
+/// names on purpose. One that cannot be had makes its tests fail, and so does a name that none has.
 inline std::vector<std::string> backends(const std::vector<std::string>& all) {
   const char* chosen = std::getenv("EDDY_TEST_BACKENDS");
   if (!chosen || !*chosen) return all;
@@ -25,8 +25,14 @@ inline std::vector<std::string> backends(const std::vector<std::string>& all) {
   return some;
 }
 
-inline std::string backend_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
-inline auto all_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll", "fake"})); }
-inline auto real_backends() { return ::testing::ValuesIn(backends({"io_uring", "epoll"})); }
+inline std::string backend_name(const ::testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+inline auto all_backends() {
+  return ::testing::ValuesIn(backends({"io_uring", "epoll", "fake"}));
+}
+inline auto real_backends() {
+  return ::testing::ValuesIn(backends({"io_uring", "epoll"}));
+}
 
 }  // namespace eddy::test

@@ -30,7 +30,8 @@ std::unique_ptr<detail::backend> make_fake(const detail::backend_parts& parts) {
   return made;
 }
 
-std::unique_ptr<detail::backend> make_by_name(const std::string& name, const detail::backend_parts& parts) {
+std::unique_ptr<detail::backend> make_by_name(const std::string& name,
+                                              const detail::backend_parts& parts) {
   if (name == "io_uring") return detail::make_uring_backend(parts);
   if (name == "epoll") return detail::make_epoll_backend(parts);
   if (name == "fake") return make_fake(parts);
@@ -39,7 +40,9 @@ std::unique_ptr<detail::backend> make_by_name(const std::string& name, const det
 
 class counting_backend final : public detail::backend {
  public:
-  explicit counting_backend(std::unique_ptr<detail::backend> inner) : inner_(std::move(inner)) { last_counting = this; }
+  explicit counting_backend(std::unique_ptr<detail::backend> inner) : inner_(std::move(inner)) {
+    last_counting = this;
+  }
   ~counting_backend() override {
     if (last_counting == this) last_counting = nullptr;
   }
@@ -86,20 +89,27 @@ std::unique_ptr<runtime> make_runtime(const std::string& backend, runtime_option
 std::unique_ptr<runtime> make_counted_runtime(const std::string& backend, runtime_options options) {
   counted_name = backend;
   auto made = std::make_unique<runtime>(options);
-  detail::use_backend(*made, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
-    auto counting = std::make_unique<counting_backend>(make_by_name(counted_name, parts));
-    parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, counting.get());
-    return counting;
-  });
+  detail::use_backend(
+      *made, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
+        auto counting = std::make_unique<counting_backend>(make_by_name(counted_name, parts));
+        parts.workers.set_doorbell(
+            [](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, counting.get());
+        return counting;
+      });
   return made;
 }
 
-backend_use used() { return last_counting ? last_counting->counted() : backend_use{}; }
+backend_use used() {
+  return last_counting ? last_counting->counted() : backend_use{};
+}
 
-void advance_time(duration d) { last_fake->advance(d); }
+void advance_time(duration d) {
+  last_fake->advance(d);
+}
 
 void every_runtime::SetUp() {
-  // Once for each backend: one that cannot be had is a failure, and its tests would all say the same.
+  // Once for each backend: one that cannot be had is a failure, and its tests would all say the
+  // same.
   static std::map<std::string, std::string> refusals;
   auto [refusal, is_new] = refusals.try_emplace(GetParam());
   if (is_new) {
@@ -112,7 +122,9 @@ void every_runtime::SetUp() {
   if (!refusal->second.empty()) GTEST_FAIL() << GetParam() << " cannot be had: " << refusal->second;
 }
 
-void every_runtime::TearDown() { runtime_ = nullptr; }
+void every_runtime::TearDown() {
+  runtime_ = nullptr;
+}
 
 runtime& every_runtime::make(const runtime_options& options) {
   runtime_ = nullptr;
@@ -131,11 +143,13 @@ runtime& every_runtime::rt() {
   return *runtime_;
 }
 
-// ---- Streams -----------------------------------------------------------------------------------------------------------
+// ---- Streams
+// -----------------------------------------------------------------------------------------------------------
 
 namespace {
 
-request of_descriptor(verb what, int descriptor, const void* address = nullptr, std::size_t length = 0) {
+request of_descriptor(verb what, int descriptor, const void* address = nullptr,
+                      std::size_t length = 0) {
   request r;
   r.what = what;
   r.descriptor = descriptor;
@@ -165,13 +179,15 @@ void stream_pair::forget() {
 }
 
 void stream_pair::say(std::string_view text) {
-  EXPECT_EQ(detail::loop_of(*runtime_).ask(of_descriptor(verb::send, ends_[1], text.data(), text.size())),
-            static_cast<int>(text.size()));
+  EXPECT_EQ(
+      detail::loop_of(*runtime_).ask(of_descriptor(verb::send, ends_[1], text.data(), text.size())),
+      static_cast<int>(text.size()));
 }
 
 std::string stream_pair::hear() {
   char text[64];
-  const int n = detail::loop_of(*runtime_).ask(of_descriptor(verb::receive, ends_[0], text, sizeof text));
+  const int n =
+      detail::loop_of(*runtime_).ask(of_descriptor(verb::receive, ends_[0], text, sizeof text));
   if (n == -EAGAIN) return {};
   EXPECT_GE(n, 0);
   return n < 0 ? std::string() : std::string(text, static_cast<std::size_t>(n));

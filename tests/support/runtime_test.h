@@ -1,5 +1,5 @@
-// Tests of a whole runtime, each on every backend from one source: the fixtures, an awaitable for a raw operation, and a
-// backend that counts what the loop asks of it.
+// Tests of a whole runtime, each on every backend from one source: the fixtures, an awaitable for a
+// raw operation, and a backend that counts what the loop asks of it.
 #pragma once
 
 #include <chrono>
@@ -74,9 +74,11 @@ class every_runtime : public ::testing::TestWithParam<std::string> {
 /// For what needs a kernel: other threads, signals, real time.
 class real_runtime : public every_runtime {};
 
-// ---- Operations --------------------------------------------------------------------------------------------------------
+// ---- Operations
+// --------------------------------------------------------------------------------------------------------
 
-/// `co_await perform(request)`: the operation's result, an int. For tests that need the kernel without io/.
+/// `co_await perform(request)`: the operation's result, an int. For tests that need the kernel
+/// without io/.
 class operation_awaiter : public detail::operation_wait {
  public:
   explicit operation_awaiter(const request& r) noexcept : operation_wait(r) {}
@@ -96,7 +98,9 @@ class [[nodiscard]] operation_awaitable {
  private:
   request request_;
 };
-inline operation_awaitable perform(const request& r) noexcept { return operation_awaitable(r); }
+inline operation_awaitable perform(const request& r) noexcept {
+  return operation_awaitable(r);
+}
 
 /// Two connected streams of the runtime's world.
 class stream_pair {
@@ -124,9 +128,10 @@ class stream_pair {
 }  // namespace eddy::test
 
 /// Each test of a fixture on each backend.
-#define EDDY_TEST_ON_EVERY_BACKEND(fixture)                                     \
+#define EDDY_TEST_ON_EVERY_BACKEND(fixture)                                                        \
   INSTANTIATE_TEST_SUITE_P(on, fixture, ::eddy::test::all_backends(), ::eddy::test::backend_name); \
   GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture)
-#define EDDY_TEST_ON_REAL_BACKENDS(fixture)                                     \
-  INSTANTIATE_TEST_SUITE_P(on, fixture, ::eddy::test::real_backends(), ::eddy::test::backend_name); \
+#define EDDY_TEST_ON_REAL_BACKENDS(fixture)                            \
+  INSTANTIATE_TEST_SUITE_P(on, fixture, ::eddy::test::real_backends(), \
+                           ::eddy::test::backend_name);                \
   GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture)
