@@ -36,14 +36,24 @@ inline std::uint64_t cpu_ns() noexcept {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-/// The calling thread keeps to the last core but `index` of those this process was started on; with one core, to that.
-inline void pin_thread(int index) noexcept {
+inline const cpu_set_t& given_cores() noexcept {
   static const cpu_set_t given = [] {
     cpu_set_t set;
     sched_getaffinity(0, sizeof set, &set);
     return set;
   }();
-  const int wanted = CPU_COUNT(&given) - 1 - index;
+  return given;
+}
+
+/// The calling thread may run on all cores this process was started on. (A new thread keeps to those of its maker.)
+inline void unpin_thread() noexcept {
+  pthread_setaffinity_np(pthread_self(), sizeof given_cores(), &given_cores());
+}
+
+/// The calling thread keeps to the last core but `index` of those this process was started on; with one core, to that.
+inline void pin_thread(int index) noexcept {
+  const cpu_set_t& given = given_cores();
+  const int wanted = std::max(0, CPU_COUNT(&given) - 1 - index);
   for (int core = 0, seen = 0; core < CPU_SETSIZE; ++core) {
     if (!CPU_ISSET(core, &given) || seen++ != wanted) continue;
     cpu_set_t one;

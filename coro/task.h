@@ -64,7 +64,8 @@ struct task_promise : promise_base {
   template <class A>
     requires(!our_awaitable<A> && our_awaitable<std::remove_cvref_t<A>>)
   awaiter_of<std::remove_cvref_t<A>> await_transform(A&& a) const noexcept {
-    static_assert(std::is_void_v<A>, "what eddy's functions return is awaited once, as an rvalue: co_await std::move(it)");
+    static_assert(std::is_void_v<A>,
+                  "what eddy's functions return is awaited once, as an rvalue: co_await std::move(it)");
     return get_awaiter(const_cast<std::remove_cvref_t<A>&&>(a));
   }
   template <class A>

@@ -1,6 +1,7 @@
 // class runtime: what users call, and what reaches a loop from other threads.
 #include <eddy/runtime/runtime.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -156,9 +157,10 @@ std::optional<duration> runtime::next_timeout() const noexcept {
   if (l.mail_waits() || !l.outside_->now_turn.start.empty() || !l.outside_->now_turn.cancel.empty()) {
     return duration::zero();
   }
-  const time_point until = l.sleep_limit(true);
+  time_point until = l.holds() ? l.sleep_limit(true) : time_point::max();
+  if (l.outside_->hosted) until = std::min(until, l.outside_->kernel->again());
   if (until == time_point::max()) return std::nullopt;
-  if (until == time_point::min()) return l.holds() ? std::optional(duration::zero()) : std::nullopt;
+  if (until == time_point::min()) return duration::zero();
   const duration left = until - l.now();
   return left > duration::zero() ? left : duration::zero();
 }

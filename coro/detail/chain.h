@@ -107,8 +107,8 @@ inline void request_stop(chain& c) noexcept {
   asked.run();
 }
 
-/// Whoever awaits something of ours in another library's coroutine reads this one sentence, wherever the awaiter stands.
-/// (void: a question about a handle without its promise is answered with no.)
+/// Whoever awaits something of ours in another library's coroutine reads this one sentence, wherever the awaiter
+/// stands. (void: a question about a handle without its promise is answered with no.)
 template <class P>
 struct other_promise {
   static_assert(std::is_void_v<P>,

@@ -1,7 +1,8 @@
-// The guard against g++ 12: what stands as a temporary in a full expression with co_await is destroyed twice there when it
-// is a lambda with captures or an aggregate with a destructor (upstream bug 99576 and relatives). Functions that return an
-// awaitable refuse both, by type: an rvalue of such a type may as well be `std::move(named)`, which is harmless, but
-// nothing tells the two apart. What to write instead is the same for both: pass the named one as it is, to be copied.
+// The guard against g++ 12: what stands as a temporary in a full expression with co_await is destroyed twice
+// there when it is a lambda with captures or an aggregate with a destructor (upstream bug 99576 and relatives).
+// Functions that return an awaitable refuse both, by type: an rvalue of such a type may as well be
+// `std::move(named)`, which is harmless, but nothing tells the two apart. What to write instead is the same for
+// both: pass the named one as it is, to be copied.
 #pragma once
 
 #include <type_traits>
@@ -14,8 +15,8 @@ inline constexpr bool compiler_destroys_twice = true;
 inline constexpr bool compiler_destroys_twice = false;
 #endif
 
-/// Has T a call operator of any kind, overloaded or generic? In a class that derives from T and from `has_one` the name is
-/// then ambiguous. (Lambdas, and what is mostly made of one where it is passed: std::function.)
+/// Has T a call operator of any kind, overloaded or generic? The name is then ambiguous in a class that derives
+/// from T and from `has_one`. (Lambdas; and wrappers of functions, mostly made of a lambda where they are passed.)
 struct has_one {
   void operator()() const {}
 };

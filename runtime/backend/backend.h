@@ -70,6 +70,8 @@ class backend {
 
   /// Readable when run() has something to do without sleeping: for a host with a poll loop of its own.
   virtual int native_handle() noexcept = 0;
+  /// For the same host: when run() has something to do of which the handle does not tell; time_point::max(): never.
+  virtual time_point again() noexcept { return time_point::max(); }
 
   virtual const char* name() const noexcept = 0;  ///< "io_uring" | "epoll" | …
 

@@ -29,6 +29,9 @@ class epoll_backend final : public backend {
     hosted_ = true;
     return epoll_;
   }
+  time_point again() noexcept override {
+    return first_runnable_ != none ? time_point::min() : next_retry();
+  }
   const char* name() const noexcept override { return "epoll"; }
 
  private:

@@ -121,6 +121,7 @@ class uring final : public backend {
   void wake() noexcept override;
   time_point now() noexcept override;
   int native_handle() noexcept override;
+  time_point again() noexcept override;
   const char* name() const noexcept override { return "io_uring"; }
 
  private:
@@ -159,6 +160,7 @@ class uring final : public backend {
   // Waiting.
   bool may_sleep(turn&) noexcept;
   bool arm_doorbell() noexcept;
+  time_point pause_over() noexcept;
   void settle_host() noexcept;
   void sleep(turn&) noexcept;
   int enter(unsigned submit, unsigned wait, time_point until) noexcept;
@@ -561,10 +563,14 @@ void uring::sleep(turn& t) noexcept {
     // The kernel has no room for what is in the ring. Its own completions may make some: wait for
     // them, but not long, for what was not taken (the doorbell's poll among it, perhaps) cannot
     // wake anybody.
-    const auto pause = std::chrono::milliseconds(1u << std::min(refusals_ - 1, 6u));
-    enter(0, 1, std::min(t.until, later(now(), pause)));
+    enter(0, 1, std::min(t.until, pause_over()));
   }
   if (asleep) inbox_.wake_up();
+}
+
+/// When to ask a kernel again that had no room.
+time_point uring::pause_over() noexcept {
+  return later(now(), std::chrono::milliseconds(1u << std::min(std::max(refusals_, 1u) - 1, 6u)));
 }
 
 /// The one place that calls io_uring_enter.
@@ -712,6 +718,10 @@ int uring::native_handle() noexcept {
   }
   settle_host();
   return host_;
+}
+
+time_point uring::again() noexcept {
+  return to_submit() ? pause_over() : time_point::max();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// A runtime in a host's own poll(2) loop: every wake-up arrives, and the host never spins. Each test counts the host's polls;
-// one that was not ended by what it waited for within ten seconds is a wake-up lost.
+// A runtime in a host's own poll(2) loop: every wake-up arrives, and the host never spins. Each
+// test counts the host's polls; one that was not ended by what it waited for within ten seconds is
+// a wake-up lost.
 #include "tests/support/io_test.h"
 #include "tests/support/runtime_test.h"
 #include "tests/support/soak.h"
@@ -24,7 +25,8 @@
 namespace eddy::test {
 namespace {
 
-/// A program whose loop is not ours: it sleeps in poll(2), and gives the runtime a turn when poll says so or time is up.
+/// A program whose loop is not ours: it sleeps in poll(2), and gives the runtime a turn when poll
+/// says so or time is up.
 class host {
  public:
   explicit host(runtime& rt) : rt_(rt), handle_(rt.native_handle()) {}
@@ -84,7 +86,8 @@ TEST_P(embedding, EachOfManyPostsToASleepingHostArrives) {
         arrived.notify_one();
       });
       // The next one when this one has run: so the host is asleep, or about to be.
-      for (int n = arrived.load(std::memory_order_acquire); n < i; n = arrived.load(std::memory_order_acquire)) {
+      for (int n = arrived.load(std::memory_order_acquire); n < i;
+           n = arrived.load(std::memory_order_acquire)) {
         arrived.wait(n);
       }
     }
@@ -93,7 +96,8 @@ TEST_P(embedding, EachOfManyPostsToASleepingHostArrives) {
   h.run();
   other.join();
   EXPECT_EQ(arrived, posts);
-  // One for each post, one for the guard, and where a post came before the host slept, one that finds what it left.
+  // One for each post, one for the guard, and where a post came before the host slept, one that
+  // finds what it left.
   EXPECT_LE(h.polls, 2u * static_cast<unsigned>(posts) + 2);
 }
 
@@ -117,10 +121,12 @@ TEST_P(embedding, AnIdleHostSleeps) {
   auto [near, far] = unix_stream::pair().value();
   std::thread other;
   rt().post([&] {
-    spawn([](unix_stream& s) -> task<> {
-      char byte;
-      EXPECT_EQ(co_await ok(s.read(mutable_buffer(&byte, 1))), 1u);
-    }, std::ref(near));
+    spawn(
+        [](unix_stream& s) -> task<> {
+          char byte;
+          EXPECT_EQ(co_await ok(s.read(mutable_buffer(&byte, 1))), 1u);
+        },
+        std::ref(near));
     spawn([]() -> task<> { co_await sleep_for(300ms); });
     other = std::thread([socket = far.native_handle()] {
       const timespec later{0, 500'000'000};
@@ -138,13 +144,15 @@ TEST_P(embedding, EachByteOfARawPeerWakesTheHost) {
   host h(rt());
   auto [near, far] = unix_stream::pair().value();
   rt().post([&] {
-    spawn([](unix_stream& s) -> task<> {
-      char byte;
-      for (int i = 0; i < rounds; ++i) {
-        co_await ok(s.read(mutable_buffer(&byte, 1)));
-        co_await ok(s.write(const_buffer(&byte, 1)));
-      }
-    }, std::ref(near));
+    spawn(
+        [](unix_stream& s) -> task<> {
+          char byte;
+          for (int i = 0; i < rounds; ++i) {
+            co_await ok(s.read(mutable_buffer(&byte, 1)));
+            co_await ok(s.write(const_buffer(&byte, 1)));
+          }
+        },
+        std::ref(near));
   });
   std::thread other([socket = far.native_handle()] {
     for (int i = 0; i < rounds; ++i) {
@@ -183,9 +191,11 @@ TEST_P(embedding, WorkOfThePoolWakesTheHost) {
   constexpr unsigned jobs = 1000;
   unsigned done = 0;
   rt().post([&done] {
-    spawn([](unsigned& sum) -> task<> {
-      for (unsigned i = 0; i < jobs; ++i) sum += co_await offload([] { return 1u; });
-    }, std::ref(done));
+    spawn(
+        [](unsigned& sum) -> task<> {
+          for (unsigned i = 0; i < jobs; ++i) sum += co_await offload([] { return 1u; });
+        },
+        std::ref(done));
   });
   h.run();
   EXPECT_EQ(done, jobs);
@@ -213,10 +223,13 @@ TEST_P(embedding, WhatABudgetLeftOverIsNotForgotten) {
   int heard = 0;
   rt().post([&] {
     for (auto& p : pairs) {
-      spawn([](unix_stream& s, int& sum) -> task<> {
-        char byte;
-        for (int i = 0; i < 2; ++i) sum += static_cast<int>(co_await ok(s.read(mutable_buffer(&byte, 1))));
-      }, std::ref(p.first), std::ref(heard));
+      spawn(
+          [](unix_stream& s, int& sum) -> task<> {
+            char byte;
+            for (int i = 0; i < 2; ++i)
+              sum += static_cast<int>(co_await ok(s.read(mutable_buffer(&byte, 1))));
+          },
+          std::ref(p.first), std::ref(heard));
     }
   });
   h.run_until([&] { return rt().pending().operations == count; });
@@ -238,10 +251,12 @@ TEST_P(embedding, AConnectToAFullBacklogGoesOnWhenThereIsRoom) {
   std::vector<unix_stream> streams;
   rt().post([&] {
     for (int i = 0; i < count; ++i) {
-      spawn([](std::string to, std::vector<unix_stream>& into, int& sum) -> task<> {
-        into.push_back(co_await ok(unix_stream::connect(to)));
-        ++sum;
-      }, name, std::ref(streams), std::ref(connected));
+      spawn(
+          [](std::string to, std::vector<unix_stream>& into, int& sum) -> task<> {
+            into.push_back(co_await ok(unix_stream::connect(to)));
+            ++sum;
+          },
+          name, std::ref(streams), std::ref(connected));
     }
   });
   // The host takes the connections itself, one every few milliseconds, from another thread.
@@ -260,11 +275,11 @@ TEST_P(embedding, AConnectToAFullBacklogGoesOnWhenThereIsRoom) {
   EXPECT_LE(h.polls, 300u) << "it is asked again after 1, 2, 4 … ms";
 }
 
-// ---- A kernel that has no room, under a host -----------------------------------------------------------------------------
+// ---- A kernel that has no room, under a host
 
 std::atomic<int> refusals_left{0};
-int refusing_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
-                   std::size_t size) noexcept {
+int refusing_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags,
+                   void* argument, std::size_t size) noexcept {
   if (submit && refusals_left > 0) {
     --refusals_left;
     return -EAGAIN;
@@ -277,10 +292,12 @@ TEST_P(embedding, WhatTheKernelHadNoRoomForIsHandedOverAgain) {
   auto [near, far] = unix_stream::pair().value();
   EXPECT_EQ(::send(far.native_handle(), "x", 1, 0), 1);
   rt().post([&] {
-    spawn([](unix_stream& s) -> task<> {
-      char byte;
-      EXPECT_EQ(co_await ok(s.read(mutable_buffer(&byte, 1))), 1u);
-    }, std::ref(near));
+    spawn(
+        [](unix_stream& s) -> task<> {
+          char byte;
+          EXPECT_EQ(co_await ok(s.read(mutable_buffer(&byte, 1))), 1u);
+        },
+        std::ref(near));
   });
   refusals_left = 5;
   detail::uring_enter_hook = refusing_enter;

@@ -1,5 +1,6 @@
-// io_uring on bad days, under whole programs: enters that fail halfway at every point, a submission queue that is full of
-// cancels, a completion queue that overflows. (The backend alone: tests/runtime/uring_test.cc.)
+// io_uring on bad days, under whole programs: enters that fail halfway at every point, a submission
+// queue that is full of cancels, a completion queue that overflows. (The backend alone:
+// tests/runtime/uring_test.cc.)
 #include "tests/support/io_test.h"
 #include "tests/support/runtime_test.h"
 #include "tests/support/soak.h"
@@ -26,10 +27,10 @@
 namespace eddy::test {
 namespace {
 
-// ---- Enters that fail ---------------------------------------------------------------------------------------------------
+// ---- Enters that fail
 
-/// What the replaced io_uring_enter does: the enters that hand something over are counted, and from the `at`-th on `times` of
-/// them take `accept` entries and then answer with `error`.
+/// What the replaced io_uring_enter does: the enters that hand something over are counted, and from
+/// the `at`-th on `times` of them take `accept` entries and then answer with `error`.
 struct {
   unsigned at = 0;
   unsigned times = 0;
@@ -40,8 +41,8 @@ struct {
   unsigned refused = 0;  // so often that was done
 } plan;
 
-int planned_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
-                  std::size_t size) noexcept {
+int planned_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags,
+                  void* argument, std::size_t size) noexcept {
   if (!submit) return detail::uring_enter(descriptor, submit, wait, flags, argument, size);
   const unsigned number = plan.seen++;
   plan.most = std::max(plan.most, submit);
@@ -68,32 +69,38 @@ class enters_that_fail : public ::testing::Test {
   }
 };
 
-/// Four pairs that talk at once (bytes are compared), a read that a timeout ends, one that a group's cancel ends, a file.
-/// Sends go through the ring too: more begin in a tick than are worth an attempt.
+/// Four pairs that talk at once (bytes are compared), a read that a timeout ends, one that a
+/// group's cancel ends, a file. Sends go through the ring too: more begin in a tick than are worth
+/// an attempt.
 task<int> everyday() {
   int talked = 0;
   std::vector<std::pair<unix_stream, unix_stream>> pairs;
   for (int i = 0; i < 6; ++i) pairs.push_back(unix_stream::pair().value());
   co_await with_task_group([&](task_group& group) -> task<> {
     for (auto& p : pairs) {
-      group.spawn([](unix_stream& s) -> task<> {
-        std::array<char, 64> buffer;
-        for (;;) {
-          const std::size_t n = co_await ok(s.read(buffer));
-          if (n == 0) co_return;
-          co_await ok(write_all(s, const_buffer(buffer.data(), n)));
-        }
-      }, std::ref(p.second));
-      group.spawn([](unix_stream& s, int number, int& sum) -> task<> {
-        for (int round = 0; round < 3; ++round) {
-          const std::string sent = "message " + std::to_string(number) + "/" + std::to_string(round);
-          std::string back(sent.size(), ' ');
-          co_await ok(write_all(s, sent));
-          co_await ok(read_exactly(s, back));
-          sum += back == sent;
-        }
-        co_await ok(s.close());
-      }, std::ref(p.first), static_cast<int>(&p - pairs.data()), std::ref(talked));
+      group.spawn(
+          [](unix_stream& s) -> task<> {
+            std::array<char, 64> buffer;
+            for (;;) {
+              const std::size_t n = co_await ok(s.read(buffer));
+              if (n == 0) co_return;
+              co_await ok(write_all(s, const_buffer(buffer.data(), n)));
+            }
+          },
+          std::ref(p.second));
+      group.spawn(
+          [](unix_stream& s, int number, int& sum) -> task<> {
+            for (int round = 0; round < 3; ++round) {
+              const std::string sent =
+                  "message " + std::to_string(number) + "/" + std::to_string(round);
+              std::string back(sent.size(), ' ');
+              co_await ok(write_all(s, sent));
+              co_await ok(read_exactly(s, back));
+              sum += back == sent;
+            }
+            co_await ok(s.close());
+          },
+          std::ref(p.first), static_cast<int>(&p - pairs.data()), std::ref(talked));
     }
     co_return;
   });
@@ -102,11 +109,13 @@ task<int> everyday() {
   const auto late = co_await with_timeout(100us, near.read(mutable_buffer(&byte, 1)));
   talked += late.error() == errc::timed_out;
   co_await with_task_group([&](task_group& group) -> task<> {
-    group.spawn([](unix_stream& s) -> task<> {
-      char never;
-      co_await s.read(mutable_buffer(&never, 1));
-      ADD_FAILURE() << "a cancelled read gave something";
-    }, std::ref(near));
+    group.spawn(
+        [](unix_stream& s) -> task<> {
+          char never;
+          static_cast<void>(co_await s.read(mutable_buffer(&never, 1)));
+          ADD_FAILURE() << "a cancelled read gave something";
+        },
+        std::ref(near));
     co_await immediate();
     co_await immediate();
     group.cancel();
@@ -148,7 +157,8 @@ TEST_F(enters_that_fail, AtEachPointAndAfterEachNumberOfEntriesLoseNothing) {
         plan.accept = accept;
         plan.error = error;
         ++runs;
-        ASSERT_EQ(run_everyday(), all_of_it) << strerror(error) << " at enter " << at << " after " << accept << " entries";
+        ASSERT_EQ(run_everyday(), all_of_it)
+            << strerror(error) << " at enter " << at << " after " << accept << " entries";
         refused += plan.refused;
       }
     }
@@ -168,13 +178,14 @@ TEST_F(enters_that_fail, ManyTimesInARowLoseNothing) {
         plan.times = 4;
         plan.accept = accept;
         plan.error = error;
-        ASSERT_EQ(run_everyday(), all_of_it) << strerror(error) << " from enter " << at << " after " << accept << " entries";
+        ASSERT_EQ(run_everyday(), all_of_it)
+            << strerror(error) << " from enter " << at << " after " << accept << " entries";
       }
     }
   }
 }
 
-// ---- Full rings ---------------------------------------------------------------------------------------------------------
+// ---- Full rings
 
 class full_rings : public real_runtime {
  protected:
@@ -214,7 +225,8 @@ TEST_P(full_rings, TenThousandTimeoutsInOneMillisecondAllArrive) {
   std::vector<int> copies;
   for (std::size_t i = 0; i < count; ++i) {
     copies.push_back(::fcntl(ends[0], F_DUPFD_CLOEXEC, 3));
-    ASSERT_GE(copies.back(), 0) << "this test needs " << count << " descriptors; `ulimit -Hn` says what may be had";
+    ASSERT_GE(copies.back(), 0) << "this test needs " << count
+                                << " descriptors; `ulimit -Hn` says what may be had";
   }
   std::size_t timed_out = 0;
   run([&]() -> task<> {
@@ -222,11 +234,14 @@ TEST_P(full_rings, TenThousandTimeoutsInOneMillisecondAllArrive) {
     const time_point deadline = now() + 50ms;  // all of them wait in the kernel by then
     co_await with_task_group([&](task_group& group) -> task<> {
       for (std::size_t i = 0; i < count; ++i) {
-        group.spawn([&](std::size_t which) -> task<> {
-          const auto end = deadline + std::chrono::nanoseconds(which * 100);
-          const auto r = co_await with_deadline(end, perform(receive_from(copies[which], &bytes[which], 1)));
-          timed_out += !r && r.error() == errc::timed_out;
-        }, i);
+        group.spawn(
+            [&](std::size_t which) -> task<> {
+              const auto end = deadline + std::chrono::nanoseconds(which * 100);
+              const auto r = co_await with_deadline(
+                  end, perform(receive_from(copies[which], &bytes[which], 1)));
+              timed_out += !r && r.error() == errc::timed_out;
+            },
+            i);
       }
       co_return;
     });
@@ -249,18 +264,21 @@ TEST_P(full_rings, MoreCompletionsAtOnceThanTheQueueHoldsAllArrive) {
   // A completion queue of 16, the smallest there is with a submission queue of 8.
   const auto rt = std::make_unique<runtime>();
   if (GetParam() == "io_uring") {
-    detail::use_backend(*rt, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
-      detail::uring_limits limits;
-      limits.completion_entries = 16;
-      detail::backend_parts small{parts.inbox, parts.workers, 8};
-      auto made = detail::make_uring_backend(small, limits);
-      parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, made.get());
-      return made;
-    });
+    detail::use_backend(
+        *rt, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
+          detail::uring_limits limits;
+          limits.completion_entries = 16;
+          detail::backend_parts small{parts.inbox, parts.workers, 8};
+          auto made = detail::make_uring_backend(small, limits);
+          parts.workers.set_doorbell(
+              [](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, made.get());
+          return made;
+        });
   } else {
     detail::use_backend(*rt, [](const detail::backend_parts& parts) {
       auto made = detail::make_epoll_backend(parts);
-      parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, made.get());
+      parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
+                                 made.get());
       return made;
     });
   }
@@ -273,17 +291,21 @@ TEST_P(full_rings, MoreCompletionsAtOnceThanTheQueueHoldsAllArrive) {
       std::size_t right = 0;
       co_await with_task_group([&](task_group& group) -> task<> {
         for (std::size_t i = 0; i < count; ++i) {
-          group.spawn([&](std::size_t which) -> task<> {
-            std::uint32_t number = 0;
-            const int n = co_await perform(receive_from(pairs[which][0], &number, sizeof number));
-            right += n == sizeof number && number == which;
-          }, i);
+          group.spawn(
+              [&](std::size_t which) -> task<> {
+                std::uint32_t number = 0;
+                const int n =
+                    co_await perform(receive_from(pairs[which][0], &number, sizeof number));
+                right += n == sizeof number && number == which;
+              },
+              i);
         }
         while (rt->pending().operations < count) co_await yield();
         for (int i = 0; i < 100; ++i) co_await immediate();  // all inside the kernel
         for (std::size_t i = 0; i < count; ++i) {            // all end before the next look
           const auto number = static_cast<std::uint32_t>(i);
-          EXPECT_EQ(::send(pairs[i][1], &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
+          EXPECT_EQ(::send(pairs[i][1], &number, sizeof number, 0),
+                    static_cast<ssize_t>(sizeof number));
         }
       });
       EXPECT_EQ(right, count);

@@ -1,5 +1,6 @@
-// A million awaits that complete at once, and lines of tasks 10^5 deep however they end, on an ordinary 8 MiB stack: in
-// every build mode, because no compiler makes tail calls in all of them. A plain program: run.sh builds it in each mode.
+// A million awaits that complete at once, and lines of tasks 10^5 deep however they end, on an
+// ordinary 8 MiB stack: in every build mode, because no compiler makes tail calls in all of them. A
+// plain program: run.sh builds it in each mode.
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -45,7 +46,9 @@ struct local {
 
 // ---- Awaits that complete at once ----
 
-task<int> same(int value) { co_return value; }
+task<int> same(int value) {
+  co_return value;
+}
 
 task<> loop_of_tasks() {
   long sum = 0;
@@ -64,7 +67,9 @@ task<> loop_of_set_events() {
   expect(passed == many, "10^6 awaits of an event that is set");
 }
 
-task<result<int>> good(int value) { co_return value; }
+task<result<int>> good(int value) {
+  co_return value;
+}
 
 task<> loop_of_ok() {
   long sum = 0;
@@ -106,7 +111,8 @@ enum class bottom { ends_at_once, ends_later, throws_at_once, throws_later, wait
 task<int> reach(bottom how) {
   const local here;
   if (how == bottom::ends_later || how == bottom::throws_later) co_await next_tick();
-  if (how == bottom::throws_at_once || how == bottom::throws_later) throw std::runtime_error("from the bottom");
+  if (how == bottom::throws_at_once || how == bottom::throws_later)
+    throw std::runtime_error("from the bottom");
   if (how == bottom::waits_for_ever) co_await sleep_for(24h);
   co_return 0;
 }
@@ -142,7 +148,8 @@ task<> stopped() {
   expect(end.stopped(), "a chain of 10^5 is stopped");
 }
 
-/// Each level leaves by ok: its frame stays suspended at the co_await, and the level above destroys it.
+/// Each level leaves by ok: its frame stays suspended at the co_await, and the level above destroys
+/// it.
 task<result<int>> chain_of_ok(int depth, bottom how) {
   const local here;
   if (depth == 0) {

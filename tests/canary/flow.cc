@@ -1,7 +1,10 @@
-// Control flow around awaits: each form leaves a trace of where it has been, compared with what the language says. Here a
-// compiler that fails does not crash, it takes the wrong branch. A plain program: run.sh builds it in each mode.
+// Control flow around awaits: each form leaves a trace of where it has been, compared with what the
+// language says. Here a compiler that fails does not crash, it takes the wrong branch. A plain
+// program: run.sh builds it in each mode.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -35,34 +38,38 @@ task<bool> answer(bool value) {
   trace += value ? 'T' : 'F';
   co_return value;
 }
-int both(int a, int b) { return a * 10 + b; }
+int both(int a, int b) {
+  return a * 10 + b;
+}
 
 struct form {
   const char* name;
   const char* expected;
   task<> (*body)();
-  bool is_empty_here;  // this compiler leaves the body out; the library sees it and ends the program
 };
 constexpr int most = 64;
 form forms[most];
 int count = 0;
 struct registered {
-  registered(const char* name, const char* expected, task<> (*body)(), bool is_empty) {
+  registered(const char* name, const char* expected, task<> (*body)()) {
     if (count == most) std::abort();
-    forms[count++] = form{name, expected, body, is_empty};
+    forms[count++] = form{name, expected, body};
   }
 };
+constexpr const char* aborts = "(aborts)";
 
 }  // namespace
 
-#define FLOW_AS(NAME, EXPECTED, EMPTY)                                    \
-  static task<> NAME();                                                   \
-  static const registered NAME##_registered(#NAME, EXPECTED, NAME, EMPTY); \
-  static task<> NAME()
 /// FLOW(name, trace) { body }
-#define FLOW(NAME, EXPECTED) FLOW_AS(NAME, EXPECTED, false)
-/// A co_await in a condition, and no local variable in the function: g++ 12 compiles an empty body.
-#define FLOW_EMPTY_ON_GCC12(NAME, EXPECTED) FLOW_AS(NAME, EXPECTED, EDDY_CANARY_GCC12 != 0)
+#define FLOW(NAME, EXPECTED)                                        \
+  static task<> NAME();                                             \
+  static const registered NAME##_registered(#NAME, EXPECTED, NAME); \
+  static task<> NAME()
+/// Known to go wrong on g++ 12, in this way: a compiler that no longer does is reported.
+#define FLOW_WRONG_ON_GCC12(NAME, EXPECTED, THERE) FLOW(NAME, EDDY_CANARY_GCC12 ? THERE : EXPECTED)
+/// A co_await in a condition, and no local variable in the function: g++ 12 compiles an empty body;
+/// the library sees it and aborts.
+#define FLOW_EMPTY_ON_GCC12(NAME, EXPECTED) FLOW_WRONG_ON_GCC12(NAME, EXPECTED, aborts)
 
 // ---- Loops ----
 
@@ -134,7 +141,8 @@ FLOW(while_left_by_break, "T.") {
   }
   trace += '.';
 }
-FLOW(do_with_an_await, "bTTbTbF.") {
+// (continue goes to the body there, past the condition)
+FLOW_WRONG_ON_GCC12(do_with_continue, "bTTbTbF.", "bTbTbF.") {
   int i = 0;
   do {
     ++i;
@@ -142,6 +150,15 @@ FLOW(do_with_an_await, "bTTbTbF.") {
     trace += 'b';
     if (i > 9) break;
   } while (co_await answer(i < 4));
+  trace += '.';
+}
+FLOW(do_with_an_await, "bTbTbF.") {
+  int i = 0;
+  do {
+    ++i;
+    trace += 'b';
+    if (i > 9) break;
+  } while (co_await answer(i < 3));
   trace += '.';
 }
 FLOW(do_with_one_statement, "bTbTbF.") {
@@ -253,7 +270,8 @@ FLOW(if_constexpr, "Fk.") {
 // ---- Expressions ----
 
 FLOW(logic_in_an_expression, "TF12y.") {
-  const bool b = co_await answer(true) && !(co_await answer(false)) && (co_await number(1) + co_await number(2) == 3);
+  const bool b = co_await answer(true) && !(co_await answer(false)) &&
+                 (co_await number(1) + co_await number(2) == 3);
   trace += b ? 'y' : 'n';
   trace += '.';
 }
@@ -364,11 +382,21 @@ task<int> returns_in_a_try() {
 
 }  // namespace
 
-FLOW(returned_from_an_if, "T1.") { trace += std::to_string(co_await returns_in_an_if()) + '.'; }
-FLOW(returned_from_a_while, "TT7.") { trace += std::to_string(co_await returns_in_a_while()) + '.'; }
-FLOW(returned_choice, "T44.") { trace += std::to_string(co_await returns_a_choice()) + '.'; }
-FLOW(returned_from_a_switch, "28.") { trace += std::to_string(co_await returns_in_a_switch()) + '.'; }
-FLOW(returned_from_a_try, "33.") { trace += std::to_string(co_await returns_in_a_try()) + '.'; }
+FLOW(returned_from_an_if, "T1.") {
+  trace += std::to_string(co_await returns_in_an_if()) + '.';
+}
+FLOW(returned_from_a_while, "TT7.") {
+  trace += std::to_string(co_await returns_in_a_while()) + '.';
+}
+FLOW(returned_choice, "T44.") {
+  trace += std::to_string(co_await returns_a_choice()) + '.';
+}
+FLOW(returned_from_a_switch, "28.") {
+  trace += std::to_string(co_await returns_in_a_switch()) + '.';
+}
+FLOW(returned_from_a_try, "33.") {
+  trace += std::to_string(co_await returns_in_a_try()) + '.';
+}
 
 // ---- No local variable ----
 
@@ -405,7 +433,8 @@ static std::string traced(const form& f) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
-    if (f.is_empty_here && std::freopen("/dev/null", "w", stderr) == nullptr) std::abort();
+    if (std::strcmp(f.expected, aborts) == 0 && std::freopen("/dev/null", "w", stderr) == nullptr)
+      std::abort();
     alarm(60);
     {
       runtime machine(runtime_options{.backend = backend_kind::epoll});
@@ -420,7 +449,9 @@ static std::string traced(const form& f) {
   close(channel[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) return "aborted";
+  // (SIGILL: under UndefinedBehaviorSanitizer g++ puts a trap where the body should be)
+  if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGILL))
+    return aborts;
   if (status != 0 || size < 0) return "crashed";
   return std::string(text, static_cast<std::size_t>(size));
 }
@@ -429,10 +460,9 @@ int main() {
   int wrong = 0;
   for (int i = 0; i < count; ++i) {
     const std::string seen = traced(forms[i]);
-    const std::string expected = forms[i].is_empty_here ? "aborted" : forms[i].expected;
-    if (seen == expected) continue;
+    if (seen == forms[i].expected) continue;
     ++wrong;
-    std::printf("FAIL %s: %s, expected %s\n", forms[i].name, seen.c_str(), expected.c_str());
+    std::printf("FAIL %s: %s, expected %s\n", forms[i].name, seen.c_str(), forms[i].expected);
   }
   std::printf("%d forms, %d not as expected\n", count, wrong);
   return wrong != 0;

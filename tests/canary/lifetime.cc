@@ -1,7 +1,8 @@
-// Ordinary ways to write coroutine code, each run to its end, and stopped at each of its suspensions: everything must be
-// made and destroyed once. The forms that g++ 12 makes wrong (upstream bug 99576 and relatives) are marked, and they are
-// the documented list: a form that has become good or bad is a failure. The forms stand in lifetime_*.cc; here they are
-// run. A plain program: run.sh builds it in each mode.
+// Ordinary ways to write coroutine code, each run to its end, and stopped at each of its
+// suspensions: everything must be made and destroyed once. The forms that g++ 12 makes wrong
+// (upstream bug 99576 and relatives) are marked, and they are the documented list: a form that has
+// become good or bad is a failure. The forms stand in lifetime_*.cc; here they are run. A plain
+// program: run.sh builds it in each mode.
 #include "lifetime.h"
 
 #include <cstdio>
@@ -19,7 +20,14 @@ using namespace eddy;
 
 namespace {
 
-enum verdict : int { good = 0, leaked = 1, destroyed_twice = 2, did_not_end = 4, crashed = 8 };
+enum verdict : int {
+  good = 0,
+  leaked = 1,
+  destroyed_twice = 2,
+  did_not_end = 4,
+  lost_memory = 8,
+  crashed = 16
+};
 
 task<> watch(task<> (*body)(), int& result) {
   auto handle = spawn(body);
@@ -28,7 +36,8 @@ task<> watch(task<> (*body)(), int& result) {
   if (!end.has_value() && (stop_how == how_to_stop::never || !end.stopped())) result |= did_not_end;
 }
 
-/// One run of a form; on a runtime of its own, on epoll: it is the compiler that is tested, not the kernel.
+/// One run of a form; on a runtime of its own, on epoll: it is the compiler that is tested, not the
+/// kernel.
 int run_once(const form& f, int at, how_to_stop how) {
   tracked::alive().clear();
   tracked::errors = 0;
@@ -58,7 +67,7 @@ findings run_form(const form& f, bool quiet) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
-    if (quiet) std::freopen("/dev/null", "w", stderr);
+    if (quiet && std::freopen("/dev/null", "w", stderr) == nullptr) std::abort();
     alarm(60);
     findings found;
     found.completed = run_once(f, 0, how_to_stop::never);
@@ -76,7 +85,8 @@ findings run_form(const form& f, bool quiet) {
   close(channel[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  if (!told || status != 0) found.completed |= crashed;
+  if (!told) found.completed |= crashed;
+  if (told && status != 0) found.stopped |= lost_memory;  // (LeakSanitizer's word comes last)
   return found;
 }
 
@@ -85,13 +95,15 @@ std::string in_words(int verdict) {
   if ((verdict & crashed) != 0) words += " crash";
   if ((verdict & destroyed_twice) != 0) words += " destroyed-twice";
   if ((verdict & leaked) != 0) words += " leak";
+  if ((verdict & lost_memory) != 0) words += " memory-lost";
   if ((verdict & did_not_end) != 0) words += " does-not-end";
   return words.empty() ? " good" : words;
 }
 
 }  // namespace
 
-/// Without arguments: each form, silent about what is as expected. With names: those alone, with all their output.
+/// Without arguments: each form, silent about what is as expected. With names: those alone, with
+/// all their output.
 int main(int count, char** names) {
   int bad = 0;
   int wrong = 0;
@@ -108,11 +120,13 @@ int main(int count, char** names) {
     bad += is_bad ? 1 : 0;
     if (is_bad != f.bad_here) ++wrong;
     if (is_bad != f.bad_here || count != 1) {
-      std::printf("%s %s: completed:%s; stopped:%s%s\n", is_bad == f.bad_here ? "as expected" : "FAIL", f.name,
+      std::printf("%s %s: completed:%s; stopped:%s%s\n",
+                  is_bad == f.bad_here ? "as expected" : "FAIL", f.name,
                   in_words(found.completed).c_str(), in_words(found.stopped).c_str(),
                   is_bad ? "" : ", but is on the list of what this compiler makes wrong");
     }
   }
-  std::printf("%d forms, stopped at %d places; %d bad on this compiler; %d not as expected\n", ran, places_in_all, bad, wrong);
+  std::printf("%d forms, stopped at %d places; %d bad on this compiler; %d not as expected\n", ran,
+              places_in_all, bad, wrong);
   return wrong != 0 || ran == 0;
 }

@@ -93,7 +93,9 @@ class other_awaitable {
  private:
   tracked inside_;
 };
-other_aggregate_awaiter make_other(tracked a) { return other_aggregate_awaiter{std::move(a)}; }
+other_aggregate_awaiter make_other(tracked a) {
+  return other_aggregate_awaiter{std::move(a)};
+}
 
 }  // namespace
 
@@ -151,7 +153,9 @@ FORM(spawn_with_arguments_for_a_lambda) {
       tracked(1));
   co_await handle;
 }
-FORM(spawn_awaited_at_once) { co_await spawn(take, tracked(1)); }
+FORM(spawn_awaited_at_once) {
+  co_await spawn(take, tracked(1));
+}
 FORM_BAD_ON_GCC12(spawn_with_captures_awaited_at_once) {
   tracked t(1);
   co_await spawn([t]() -> task<> {
@@ -218,10 +222,12 @@ FORM(leaf_event) {
   event e;
   tracked t(1);
   co_await with_task_group([&](task_group& group) -> task<> {
-    group.spawn([](event& to_set) -> task<> {
-      co_await yield();
-      to_set.set();
-    }, std::ref(e));
+    group.spawn(
+        [](event& to_set) -> task<> {
+          co_await yield();
+          to_set.set();
+        },
+        std::ref(e));
     place();
     co_await e.wait();
     t.check();
@@ -287,7 +293,8 @@ FORM(offload_in_two_steps) {
 FORM(offload_with_strings) {
   place();
   const std::size_t size = co_await offload(
-      [](const std::string& a, const std::string& b) { return a.size() + b.size(); }, long_text("a"), long_text("b"));
+      [](const std::string& a, const std::string& b) { return a.size() + b.size(); },
+      long_text("a"), long_text("b"));
   require(size > 20);
 }
 FORM(offload_with_a_pointer) {
@@ -345,7 +352,9 @@ FORM(ok_that_leaves) {
   co_await point();
   here.check();
 }
-FORM(ok_as_an_argument) { co_await take_two(tracked(1), co_await ok(succeed())); }
+FORM(ok_as_an_argument) {
+  co_await take_two(tracked(1), co_await ok(succeed()));
+}
 FORM(result_taken_at_once) {
   tracked t = (co_await succeed()).value();
   t.check();
@@ -375,10 +384,12 @@ FORM(group_with_references) {
   tracked t(1);
   co_await with_task_group([&t](task_group& group) -> task<> {
     group.spawn(take, tracked(2));
-    group.spawn([](tracked x) -> task<> {
-      co_await point();
-      x.check();
-    }, t);
+    group.spawn(
+        [](tracked x) -> task<> {
+          co_await point();
+          x.check();
+        },
+        t);
     co_await point();
     t.check();
   });
@@ -405,7 +416,9 @@ FORM(group_that_fails) {
   }
   co_await point();
 }
-FORM(when_all_of_temporaries) { co_await when_all(take(tracked(1)), take(tracked(2))); }
+FORM(when_all_of_temporaries) {
+  co_await when_all(take(tracked(1)), take(tracked(2)));
+}
 FORM(when_all_bound) {
   auto [a, b] = co_await when_all(make(1), make(2));
   a.check();
@@ -452,7 +465,8 @@ FORM(timeout_that_comes) {
   here.check();
 }
 FORM(scopes_nested) {
-  (void)co_await with_timeout(1h, when_all(take(tracked(1)), with_timeout(1h, make((co_await make(3)).value))));
+  (void)co_await with_timeout(
+      1h, when_all(take(tracked(1)), with_timeout(1h, make((co_await make(3)).value))));
 }
 FORM(shield_of_a_temporary) {
   co_await shield(take(tracked(1)));
@@ -521,10 +535,12 @@ FORM(channel_of_objects) {
 FORM(channel_with_a_partner) {
   channel<tracked> c(0);
   co_await with_task_group([&c](task_group& group) -> task<> {
-    group.spawn([](channel<tracked>& to) -> task<> {
-      for (int i = 0; i < 3; ++i) (void)co_await to.send(tracked(i));
-      to.close();
-    }, std::ref(c));
+    group.spawn(
+        [](channel<tracked>& to) -> task<> {
+          for (int i = 0; i < 3; ++i) (void)co_await to.send(tracked(i));
+          to.close();
+        },
+        std::ref(c));
     place();
     while (auto received = co_await c.receive()) {
       received->check();
@@ -561,9 +577,15 @@ FORM(other_with_a_constructor) {
   tracked t = co_await other_awaiter(tracked(1));
   t.check();
 }
-FORM(other_with_a_constructor_in_braces) { co_await other_awaiter{tracked(1)}; }
-FORM(other_from_a_function) { co_await make_other(tracked(1)); }
-FORM_BAD_ON_GCC12(other_aggregate) { co_await other_aggregate_awaiter{tracked(1)}; }
+FORM(other_with_a_constructor_in_braces) {
+  co_await other_awaiter{tracked(1)};
+}
+FORM(other_from_a_function) {
+  co_await make_other(tracked(1));
+}
+FORM_BAD_ON_GCC12(other_aggregate) {
+  co_await other_aggregate_awaiter{tracked(1)};
+}
 FORM(other_that_makes_its_awaiter) {
   tracked t = co_await other_awaitable(tracked(1));
   t.check();

@@ -16,7 +16,7 @@ all=(gcc-O0 gcc-O1 gcc-O2 gcc-O3 gcc-asan clang-O0 clang-O2 clang-asan)
 modes=("$@")
 [[ $# -gt 0 ]] || modes=("${all[@]}")
 
-programs=(depth flow lifetime)  # each of NAME.cc and NAME_*.cc
+programs=(depth flow guard lifetime)  # each of NAME.cc and NAME_*.cc
 flags='-std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Werror -pthread -Iinclude -I.'
 mkdir -p "$out"
 {

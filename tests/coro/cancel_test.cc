@@ -1,5 +1,5 @@
-// docs/semantics.md, rules 19 to 23, 29 and 32: how a cancel travels, whatever it meets. The name of each test begins with
-// its rule.
+// docs/semantics.md, rules 19 to 23, 29 and 32: how a cancel travels, whatever it meets. The name
+// of each test begins with its rule.
 #include <atomic>
 #include <coroutine>
 #include <optional>
@@ -50,7 +50,8 @@ TEST_P(cancel, Rule19WhatFinishedAfterAllIsDeliveredAndTheTaskStopsAtItsNextSusp
     EXPECT_EQ(end, "stopped");
     log(pair.hear() == "x" ? "still in the stream" : "taken");
   });
-  EXPECT_TRUE(log.text() == "delivered > taken" || log.text() == "still in the stream") << log.text();
+  EXPECT_TRUE(log.text() == "delivered > taken" || log.text() == "still in the stream")
+      << log.text();
 }
 
 TEST_P(cancel, Rule19WhatDidNothingStopsItsTaskAndItsFramesGoWhenItHasEnded) {
@@ -130,14 +131,17 @@ TEST_P(cancel, Rule21EveryWaitOfOursEndsInTheSameDrain) {
     all.push_back(spawn([&]() -> task<> { co_await immediate(); }));
     all.push_back(spawn([&]() -> task<> { auto guard = co_await m.lock(); }));
     all.push_back(spawn([&]() -> task<> { co_await never.wait(); }));
-    all.push_back(spawn([&]() -> task<> { static_cast<void>(co_await with_timeout(1h, never.wait())); }));
+    all.push_back(
+        spawn([&]() -> task<> { static_cast<void>(co_await with_timeout(1h, never.wait())); }));
     all.push_back(spawn([&]() -> task<> { co_await all.front(); }));
     co_await settled();
     const auto here = tick();
     for (auto& h : all) h.cancel();
     co_await settled();
     EXPECT_EQ(tick(), here);
-    for (auto& h : all) EXPECT_TRUE(h.done() && (co_await h.join()).stopped());
+    for (auto& h : all) {
+      EXPECT_TRUE(h.done() && (co_await h.join()).stopped());
+    }
     EXPECT_EQ(rt().pending().total(), 0u);
   });
 }
@@ -289,6 +293,20 @@ TEST_P(cancel, StopRequestedIsOfTheTaskThatRunsNowAndFalseInCallbacks) {
     co_await immediate();
     EXPECT_EQ(asked, 0);
   });
+}
+
+TEST_P(cancel, StopRequestedIsFalseInAHookWhateverRanBefore) {
+  run([&]() -> task<> {
+    int asked = 0;
+    const auto in_hook = [&] { asked += stop_requested(); };
+    const hook prepared = rt().add_hook(phase::prepare, in_hook);
+    const auto victim = spawn(&cancel::waiting, this, "victim");
+    co_await sleep_for(0ns);
+    victim.cancel();
+    co_await immediate();  // (in this tick the victim's end is the last that ran before the hook)
+    EXPECT_EQ(asked, 0);
+  });
+  EXPECT_EQ(log.text(), "victim gone");
 }
 
 TEST_P(cancel, CatchStoppedGivesNothingWhereItWasStoppedAndTheTaskStopsAtItsNextSuspension) {
@@ -540,9 +558,8 @@ TEST_P(cancel, Rule15ADeadlockOfScopesAHundredThousandDeepIsReportedAndUnwound) 
       static_cast<void>(co_await catch_stopped(in_scopes(depth - 1, wait)));
     }
   };
-  const std::string said = thrown_by([&] {
-    run([&]() -> task<> { co_await nest::in_scopes(100'000, never); });
-  });
+  const std::string said =
+      thrown_by([&] { run([&]() -> task<> { co_await nest::in_scopes(100'000, never); }); });
   EXPECT_NE(said.find("deadlock"), std::string::npos);
   EXPECT_NE(said.find("event::wait"), std::string::npos);
   EXPECT_LT(said.size(), 100'000u * 200u);

@@ -140,7 +140,9 @@ TEST_P(channels, Rule30ACancelledSendWasNotSentAndItsElementIsDestroyed) {
     run([&]() -> task<> {
       channel<std::shared_ptr<int>> c(capacity);
       const auto element = std::make_shared<int>(1);
-      for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(c.try_send(std::shared_ptr<int>(element)));
+      for (std::size_t i = 0; i < capacity; ++i) {
+        EXPECT_TRUE(c.try_send(std::shared_ptr<int>(element)));
+      }
       const auto h = spawn(c.send(element));
       const auto other = spawn(c.send(element));
       co_await settled();
@@ -246,7 +248,9 @@ TEST_P(channels, Rule30DestroyedWithWaitersItAborts) {
 TEST_P(channels, WhatIsLeftInsideIsDestroyedWithIt) {
   {
     channel<counted> c(4);
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE(c.try_send(counted()));
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(c.try_send(counted()));
+    }
     EXPECT_TRUE(c.try_receive());
     EXPECT_EQ(counted::live, 2);
   }
@@ -284,12 +288,16 @@ TEST_P(channels, Rule11WithTheBudgetSpentElementsKeepTheirOrder) {
     run([&]() -> task<> {
       channel<int> c(capacity);
       const auto sends = [&]() -> task<> {
-        for (int i = 0; i < 20; ++i) EXPECT_TRUE(co_await c.send(i));
+        for (int i = 0; i < 20; ++i) {
+          EXPECT_TRUE(co_await c.send(i));
+        }
         c.close();
       };
       spawn(sends);
       int next = 0;
-      while (const auto i = co_await c.receive()) EXPECT_EQ(*i, next++);
+      while (const auto i = co_await c.receive()) {
+        EXPECT_EQ(*i, next++);
+      }
       EXPECT_EQ(next, 20);
     });
   }

@@ -25,7 +25,9 @@ TEST(generator, GivesItsValuesToARangeFor) {
   std::vector<int> seen;
   for (const int i : up_to(4)) seen.push_back(i);
   EXPECT_EQ(seen, (std::vector<int>{1, 2, 3, 4}));
-  for ([[maybe_unused]] const int i : up_to(0)) ADD_FAILURE();
+  for ([[maybe_unused]] const int i : up_to(0)) {
+    ADD_FAILURE();
+  }
   EXPECT_EQ(counted::live, 0);
 }
 
@@ -33,7 +35,9 @@ TEST(generator, LeftEarlyOrNeverWalkedItsFrameGoes) {
   for (const int i : up_to(4)) {
     if (i == 2) break;
   }
-  { const auto unused = up_to(3); }
+  {
+    const auto unused = up_to(3);
+  }
   auto a = up_to(1);
   auto b = std::move(a);
   a = up_to(2);
@@ -62,13 +66,16 @@ TEST(generator, YieldsReferencesAndThingsThatAreOnlyMoved) {
   for (std::string& w : each()) w += "!";
   EXPECT_EQ(words, (std::vector<std::string>{"a!", "b!"}));
   const auto owned = []() -> generator<std::unique_ptr<int>> { co_yield std::make_unique<int>(3); };
-  for (const std::unique_ptr<int>& p : owned()) EXPECT_EQ(*p, 3);
+  for (const std::unique_ptr<int>& p : owned()) {
+    EXPECT_EQ(*p, 3);
+  }
 }
 
 TEST(generator, WalkedAfterItWasMovedFromAborts) {
   auto a = up_to(1);
   const auto b = std::move(a);
-  EXPECT_DEATH(static_cast<void>(a.begin()), "eddy: a generator");  // NOLINT(bugprone-use-after-move): the question
+  EXPECT_DEATH(static_cast<void>(a.begin()),
+               "eddy: a generator");  // NOLINT(bugprone-use-after-move): the question
 }
 
 class async_generators : public coro_test {

@@ -1,5 +1,5 @@
-// docs/semantics.md, rules 20 to 25 and 29, as far as they speak of groups and handles. The name of each test begins with
-// its rule.
+// docs/semantics.md, rules 20 to 25 and 29, as far as they speak of groups and handles. The name of
+// each test begins with its rule.
 #include <memory>
 #include <optional>
 #include <thread>
@@ -187,7 +187,10 @@ TEST_P(group, Rule25CancelledFromOutsideWhereAllFinishedAnywayTheValueIsDelivere
 
 TEST_P(group, Rule25AnExceptionBeatsACancelFromOutside) {
   run([&]() -> task<> {
-    const auto failing_cleanup = []() -> task<> { throw std::runtime_error("cleanup"); co_return; };
+    const auto failing_cleanup = []() -> task<> {
+      throw std::runtime_error("cleanup");
+      co_return;
+    };
     const auto h = spawn([&]() -> task<> {
       co_await with_task_group([&](task_group& g) -> task<> {
         g.spawn([&]() -> task<> { co_await finally(never.wait(), failing_cleanup); });
@@ -293,8 +296,9 @@ TEST_P(group, Rule22CancelledByAChildASiblingATimerOrACallbackItEndsInTheOrdinar
       log("group");
     });
     // (the callback comes before the last child has begun: it never does)
-    EXPECT_EQ(log.text(), by == "callback" ? "cancel returned > body gone > first gone > group"
-                                           : "cancel returned > body gone > first gone > last gone > group")
+    EXPECT_EQ(log.text(), by == "callback"
+                              ? "cancel returned > body gone > first gone > group"
+                              : "cancel returned > body gone > first gone > last gone > group")
         << by;
   }
 }
@@ -302,7 +306,8 @@ TEST_P(group, Rule22CancelledByAChildASiblingATimerOrACallbackItEndsInTheOrdinar
 TEST_P(group, Rule22ACancelReachesTheChildrenInTheOrderInWhichTheyWereStarted) {
   run([&]() -> task<> {
     co_await with_task_group([&](task_group& g) -> task<> {
-      for (const char* name : {"a", "b", "c", "d"}) g.spawn(&group::waiting, this, std::string(name));
+      for (const char* name : {"a", "b", "c", "d"})
+        g.spawn(&group::waiting, this, std::string(name));
       co_await settled();
       g.cancel();
     });
@@ -380,7 +385,8 @@ TEST_P(group, Rule24AGroupIsLeftOnlyWhenAShieldedChildHasEnded) {
     go.set();
     log(co_await end_of(h));
   });
-  // (the shield's result is delivered, and nothing suspends any more: the child ends with its value)
+  // (the shield's result is delivered, and nothing suspends any more: the child ends with its
+  // value)
   EXPECT_EQ(log.text(), "shielded child > stopped");
 }
 
@@ -412,7 +418,12 @@ TEST_P(group, Rule24WhatADestructorStartsInAGroupBeingUnwoundNeverBegins) {
           trace& log;
           spawner(task_group& t, trace& l) : to(t), log(l) {}
           ~spawner() {
-            to.spawn([](trace& l) -> task<> { l("began"); co_return; }, std::ref(log));
+            to.spawn(
+                [](trace& l) -> task<> {
+                  l("began");
+                  co_return;
+                },
+                std::ref(log));
             log("destructor");
           }
         } const at_end(g, log);
@@ -448,7 +459,8 @@ TEST_P(group, Rule25NestedThreeDeepTheFramesGoFromTheInnermostOut) {
     h.cancel();
     log(co_await end_of(h));
   });
-  // A request walks level by level: what waits nearer to the outside is reached first, and each group waits for all below.
+  // A request walks level by level: what waits nearer to the outside is reached first, and each
+  // group waits for all below.
   EXPECT_EQ(log.text(), "child 1 gone > child 2 gone > 3 > child 3 gone > 2 > 1 > 0 > stopped");
 }
 

@@ -212,7 +212,9 @@ TEST_P(locks, AGuardIsMovedAndUnlocksOnce) {
     a = mutex::guard(std::move(b));
     b = std::move(a);
     EXPECT_FALSE(m.try_lock());
-    { const auto gone = std::move(b); }
+    {
+      const auto gone = std::move(b);
+    }
     EXPECT_TRUE(m.try_lock());
   });
 }
@@ -284,7 +286,8 @@ TEST_P(locks, ASemaphoreLetsSoManyThroughInTheOrderInWhichTheyCame) {
       --inside;
     };
     std::vector<join_handle<void>> all;
-    for (const char* name : {"a", "b", "c", "d", "e"}) all.push_back(spawn(enters, std::string(name)));
+    for (const char* name : {"a", "b", "c", "d", "e"})
+      all.push_back(spawn(enters, std::string(name)));
     for (auto& h : all) co_await h;
     EXPECT_EQ(most, 2);
   });

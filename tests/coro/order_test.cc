@@ -28,12 +28,12 @@ TEST_P(order, InAReadsCompletionSyncThenNextTickThenImmediateThenZeroSleep) {
   pair.say("x");
   run([&]() -> task<> {
     EXPECT_EQ(co_await pair.read(), 1);
-    spawn(log_after(sleep_for(0ns), "sleep(0)"));
+    spawn(log_after(sleep_for(0ns), "sleep 0"));
     spawn(log_after(immediate(), "immediate"));
     spawn(log_after(next_tick(), "next_tick"));
     log("sync");
   });
-  EXPECT_EQ(log.text(), "sync > next_tick > immediate > sleep(0)");
+  EXPECT_EQ(log.text(), "sync > next_tick > immediate > sleep 0");
 }
 
 TEST_P(order, InAReadsCompletionTheSameForCallbacks) {
@@ -41,12 +41,12 @@ TEST_P(order, InAReadsCompletionTheSameForCallbacks) {
   pair.say("x");
   run([&]() -> task<> {
     EXPECT_EQ(co_await pair.read(), 1);
-    rt().set_timeout(0ns, [&] { log("sleep(0)"); });
+    rt().set_timeout(0ns, [&] { log("sleep 0"); });
     rt().set_immediate([&] { log("immediate"); });
     rt().next_tick([&] { log("next_tick"); });
     log("sync");
   });
-  EXPECT_EQ(log.text(), "sync > next_tick > immediate > sleep(0)");
+  EXPECT_EQ(log.text(), "sync > next_tick > immediate > sleep 0");
 }
 
 TEST_P(order, BetweenTwoTimersTheMicrotasksOfTheFirst) {
@@ -175,10 +175,10 @@ TEST_P(order, TwoCoroutinesWithNextTickTakeTurnsInOnePhase) {
 TEST_P(order, FromMainZeroSleepThenImmediate) {
   run([&]() -> task<> {
     spawn(log_after(immediate(), "immediate"));
-    spawn(log_after(sleep_for(0ns), "sleep(0)"));
+    spawn(log_after(sleep_for(0ns), "sleep 0"));
     co_return;
   });
-  EXPECT_EQ(log.text(), "sleep(0) > immediate");
+  EXPECT_EQ(log.text(), "sleep 0 > immediate");
 }
 
 TEST_P(order, PollWithAllThreeReadyKernelThenPoolThenPost) {

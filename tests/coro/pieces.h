@@ -1,5 +1,5 @@
-// What the tests of coro/ are built from: tasks that end after a time with a value or an exception, objects that are
-// counted, and the message of what was thrown.
+// What the tests of coro/ are built from: tasks that end after a time with a value or an exception,
+// objects that are counted, and the message of what was thrown.
 #pragma once
 
 #include <exception>
@@ -38,7 +38,9 @@ inline task<int> failing_after(duration d, std::string what) {
   throw std::runtime_error(what);
 }
 
-inline task<int> value_now(int value) { co_return value; }
+inline task<int> value_now(int value) {
+  co_return value;
+}
 
 inline task<int> failing_now(std::string what) {
   const counted frame;

@@ -148,7 +148,8 @@ TEST_P(run_on_test, Rule31ACancelEndsItThereAndStopsTheCaller) {
   std::atomic<int> gone{0};
   run([&]() -> task<> {
     const auto h = spawn([&]() -> task<> {
-      static_cast<void>(co_await run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
+      static_cast<void>(
+          co_await run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
       log("not reached");
     });
     co_await immediate();
@@ -171,7 +172,8 @@ TEST_P(run_on_test, Rule31ACancelRightAfterTheCallEndsItWhereverItIs) {
     run([&]() -> task<> {
       for (int i = 0; i < 200; ++i) {
         const auto h = spawn([&]() -> task<> {
-          static_cast<void>(co_await run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
+          static_cast<void>(
+              co_await run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
         });
         for (int k = 0; k < i % 5; ++k) co_await next_tick();
         if (i % 3 == 0) co_await immediate();
@@ -190,7 +192,8 @@ TEST_P(run_on_test, Rule31ACancelThatComesBeforeItHasBegunThereEndsIt) {
   std::atomic<bool> busy{true};
   std::atomic<int> began{0};
   run([&]() -> task<> {
-    // With a budget of one microtask, and another task that always has one, what is spawned waits a tick at least.
+    // With a budget of one microtask, and another task that always has one, what is spawned waits a
+    // tick at least.
     const auto spins = [&]() -> task<> {
       while (busy) co_await next_tick();
     };
@@ -342,7 +345,8 @@ TEST_P(run_on_test, Rule31WhatWasSentBeforeItsRunBeginsIsRunByIt) {
 TEST_P(run_on_test, OnItsOwnRuntimeItIsARootTask) {
   run([&]() -> task<> {
     EXPECT_EQ(co_await run_on(rt(), value_now, 4), 4);
-    const auto h = spawn([&]() -> task<> { static_cast<void>(co_await run_on(rt(), value_after, 1h, 4)); });
+    const auto h =
+        spawn([&]() -> task<> { static_cast<void>(co_await run_on(rt(), value_after, 1h, 4)); });
     co_await immediate();
     co_await immediate();
     h.cancel();
@@ -373,10 +377,12 @@ TEST_P(run_on_test, UnderATimeoutAndInWhenAny) {
   std::atomic<int> began{0};
   std::atomic<int> gone{0};
   run([&]() -> task<> {
-    const auto r = co_await with_timeout(1ms, run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
+    const auto r = co_await with_timeout(
+        1ms, run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
     EXPECT_EQ(r.error(), errc::timed_out);
     const auto [a, b] =
-        co_await when_any(run_on(other.rt(), value_now, 1), run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
+        co_await when_any(run_on(other.rt(), value_now, 1),
+                          run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone)));
     EXPECT_EQ(a, 1);
     EXPECT_FALSE(b);
     EXPECT_EQ(began, gone);
@@ -391,7 +397,8 @@ TEST_P(run_on_test, CallableAndArgumentsAreKept) {
       co_await sleep_for(1ms);
       co_return *text + more;
     };
-    EXPECT_EQ(co_await run_on(other.rt(), reads, std::string(" and passed, longer than any small string")),
+    EXPECT_EQ(co_await run_on(other.rt(), reads,
+                              std::string(" and passed, longer than any small string")),
               "captured and passed, longer than any small string");
     EXPECT_EQ(text.use_count(), 2);
   });
@@ -415,7 +422,8 @@ TEST_P(run_on_test, ManyAtOnceWithCancelsAllEnd) {
       std::vector<join_handle<int>> values;
       std::vector<join_handle<int>> waiting;
       for (int i = 0; i < 20; ++i) {
-        values.push_back(spawn([&](int v) -> task<int> { co_return co_await run_on(other.rt(), value_now, v); }, i));
+        values.push_back(spawn(
+            [&](int v) -> task<int> { co_return co_await run_on(other.rt(), value_now, v); }, i));
         waiting.push_back(spawn([&]() -> task<int> {
           co_return co_await run_on(other.rt(), until_stopped, std::ref(began), std::ref(gone));
         }));

@@ -112,7 +112,8 @@ TEST_P(shielding, Rule28TheCleanupIsAwaitedAfterAValue) {
     co_await finally(sleep_for(0ns), cleanup);
   });
   EXPECT_EQ(log.text(),
-            "cleanup begins > cleanup ends > cleanup begins > cleanup ends > cleanup begins > cleanup ends");
+            "cleanup begins > cleanup ends > cleanup begins > cleanup ends > cleanup begins > "
+            "cleanup ends");
 }
 
 TEST_P(shielding, Rule28TheCleanupIsAwaitedAfterAnException) {
@@ -193,12 +194,18 @@ TEST_P(shielding, Rule28TheCleanupsFunctionItselfSeesNoStop) {
 
 TEST_P(shielding, Rule28TheCleanupsExceptionReplacesAValueOrAStopNotAnEarlierException) {
   run([&]() -> task<> {
-    const auto at_once = []() -> task<> { throw std::runtime_error("cleanup"); co_return; };
+    const auto at_once = []() -> task<> {
+      throw std::runtime_error("cleanup");
+      co_return;
+    };
     const auto late = []() -> task<> {
       co_await sleep_for(1ms);
       throw std::runtime_error("late cleanup");
     };
-    const auto before = [](){ throw std::runtime_error("no cleanup"); return task<>(settled()); };
+    const auto before = []() {
+      throw std::runtime_error("no cleanup");
+      return task<>(settled());
+    };
     log(co_await thrown_in(finally(value_now(1), at_once)));
     log(co_await thrown_in(finally(value_after(1ms, 1), late)));
     log(co_await thrown_in(finally(value_after(1ms, 1), before)));
@@ -222,7 +229,8 @@ TEST_P(shielding, Rule28NestedCleanupsRunFromTheInnermostOut) {
       co_await sleep_for(1ms);
       log("outer");
     };
-    const auto h = spawn([&]() -> task<> { co_await finally(finally(never.wait(), inner), outer); });
+    const auto h =
+        spawn([&]() -> task<> { co_await finally(finally(never.wait(), inner), outer); });
     co_await settled();
     h.cancel();
     log(co_await end_of(h));
@@ -244,7 +252,8 @@ TEST_P(shielding, Rule28ACleanupInsideACleanupAndAGroupInACleanupRun) {
       });
       log("cleanup");
     };
-    EXPECT_EQ((co_await with_timeout(1ms, finally(never.wait(), cleanup))).error(), errc::timed_out);
+    EXPECT_EQ((co_await with_timeout(1ms, finally(never.wait(), cleanup))).error(),
+              errc::timed_out);
   });
   EXPECT_EQ(log.text(), "innermost > cleanup");
 }

@@ -60,14 +60,17 @@ TEST_P(when, AllOfWhatIsReadyEndsAtOnce) {
 
 TEST_P(when, Rule26AllOnTheFirstExceptionTheOthersAreCancelledAndWaitedFor) {
   run([&]() -> task<> {
-    log(co_await thrown_in(when_all(logging("a", 1h, 1), failing_after(1ms, "first"), never.wait())));
+    log(co_await thrown_in(
+        when_all(logging("a", 1h, 1), failing_after(1ms, "first"), never.wait())));
     EXPECT_EQ(counted::live, 0);
   });
   EXPECT_EQ(log.text(), "a starts > a gone > first");
 }
 
 TEST_P(when, Rule26AllAnExceptionInTheFirstStepEndsTheOthersBeforeTheyBegin) {
-  run([&]() -> task<> { log(co_await thrown_in(when_all(failing_now("first"), logging("b", 1h, 2)))); });
+  run([&]() -> task<> {
+    log(co_await thrown_in(when_all(failing_now("first"), logging("b", 1h, 2))));
+  });
   EXPECT_EQ(log.text(), "first");
 }
 
@@ -120,7 +123,8 @@ TEST_P(when, Rule23InATaskThatIsStoppingAlreadyTheBranchesAreEnteredAndStopAtThe
 TEST_P(when, Rule26AllAskedFromOutsideWhereEveryBranchFinishedTheTupleIsDelivered) {
   run([&]() -> task<> {
     const auto h = spawn([&]() -> task<> {
-      const auto [a, b] = co_await when_all(shield(value_after(1ms, 1)), shield(value_after(2ms, 2)));
+      const auto [a, b] =
+          co_await when_all(shield(value_after(1ms, 1)), shield(value_after(2ms, 2)));
       log("delivered", static_cast<unsigned>(a + b));
       co_await next_tick();
       log("not reached");
@@ -207,7 +211,8 @@ TEST_P(when, Rule26AllOfAVectorAskedFromOutsideStops) {
   run([&]() -> task<> {
     const auto h = spawn([&]() -> task<> {
       std::vector<task<int>> tasks;
-      for (int i = 0; i < 4; ++i) tasks.push_back(logging(std::string(1, static_cast<char>('a' + i)), 1h, i));
+      for (int i = 0; i < 4; ++i)
+        tasks.push_back(logging(std::string(1, static_cast<char>('a' + i)), 1h, i));
       static_cast<void>(co_await when_all(std::move(tasks), 2));
       log("not reached");
     });
@@ -215,7 +220,8 @@ TEST_P(when, Rule26AllOfAVectorAskedFromOutsideStops) {
     h.cancel();
     log(co_await end_of(h));
   });
-  EXPECT_EQ(log.text(), "a starts > b starts > a gone > b gone > stopped") << "what had not begun never begins";
+  EXPECT_EQ(log.text(), "a starts > b starts > a gone > b gone > stopped")
+      << "what had not begun never begins";
 }
 
 TEST_P(when, AllOfAVectorAtMostZeroAtATimeAborts) {
@@ -239,7 +245,8 @@ TEST_P(when, AllOfAVectorOfAHundredThousandEnds) {
 
 TEST_P(when, Rule26AnyTheFirstEndWinsAndTheRestIsCancelledAndWaitedFor) {
   run([&]() -> task<> {
-    const auto [a, b, c] = co_await when_any(logging("a", 1h, 1), value_after(1ms, 2), sleep_for(1h));
+    const auto [a, b, c] =
+        co_await when_any(logging("a", 1h, 1), value_after(1ms, 2), sleep_for(1h));
     EXPECT_FALSE(a);
     EXPECT_EQ(b, 2);
     EXPECT_FALSE(c);
@@ -276,14 +283,19 @@ TEST_P(when, Rule19AnyWithBothReadyInTheKernelTheLosersBytesAreThereToo) {
     const auto [a, b] = co_await when_any(one.read(), other.read());
     EXPECT_EQ(a, 1);
     // Either it was reported, or its bytes are still in the stream: never lost.
-    EXPECT_EQ((b ? std::string(other.buffer, static_cast<std::size_t>(*b)) : std::string()) + other.hear(), "22");
+    EXPECT_EQ((b ? std::string(other.buffer, static_cast<std::size_t>(*b)) : std::string()) +
+                  other.hear(),
+              "22");
   });
 }
 
 TEST_P(when, Rule26AnyAnExceptionIsRethrownBeforeOrAfterTheWinner) {
   run([&]() -> task<> {
     log(co_await thrown_in(when_any(failing_after(1ms, "first"), logging("b", 1h, 2))));
-    const auto failing_cleanup = []() -> task<> { throw std::runtime_error("after the winner"); co_return; };
+    const auto failing_cleanup = []() -> task<> {
+      throw std::runtime_error("after the winner");
+      co_return;
+    };
     log(co_await thrown_in(when_any(value_after(1ms, 1), finally(never.wait(), failing_cleanup))));
   });
   EXPECT_EQ(log.text(), "b starts > b gone > first > after the winner");
@@ -376,7 +388,9 @@ TEST_P(when, CombinatorsNestATenThousandDeep) {
 
 TEST_P(when, ResultsThatAreOnlyMovedPass) {
   run([&]() -> task<> {
-    const auto make = [](int i) -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(i); };
+    const auto make = [](int i) -> task<std::unique_ptr<int>> {
+      co_return std::make_unique<int>(i);
+    };
     auto [a, b] = co_await when_all(make(1), make(2));
     EXPECT_EQ(*a + *b, 3);
     auto [c, d] = co_await when_any(make(4), make(5));

@@ -1,4 +1,5 @@
-// Allocations, counted exactly: in the steady state nothing that a program does again and again takes memory from the system.
+// Allocations, counted exactly: in the steady state nothing that a program does again and again
+// takes memory from the system.
 #include "tests/support/counted_memory.h"
 #include "tests/support/runtime_test.h"
 #include "tests/support/soak.h"
@@ -19,8 +20,8 @@
 namespace eddy::test {
 namespace {
 
-// More ticks than lie between two of the occasions at which surplus memory is given back (4096): what is needed again and
-// again is no surplus.
+// More ticks than lie between two of the occasions at which surplus memory is given back (4096):
+// what is needed again and again is no surplus.
 constexpr unsigned rounds = 10'000;
 constexpr unsigned warm_up = 200;
 
@@ -55,7 +56,8 @@ TEST(counted_memory, SeesWhatIsTaken) {
   const allocation_count made;
   const auto bytes = memory_taken().bytes;
   auto one = std::make_unique<int>(1);
-  void* two = ::malloc(1000);
+  static void* volatile two;  // or the compiler leaves the pair out
+  two = ::malloc(1000);
   EXPECT_EQ(made.now(), 2u);
 #ifndef EDDY_SANITIZED
   EXPECT_GE(memory_taken().bytes - bytes, 1008);
@@ -78,7 +80,7 @@ TEST_P(allocations, AnEchoOverTcpMakesNone) {
       co_await ok(read_exactly(client, buffer));
     });
     EXPECT_EQ(made, 0u);
-    co_await client.close();
+    co_await ok(client.close());
     co_await serving;
   });
 }
@@ -89,36 +91,40 @@ TEST_P(allocations, AHundredEchosAtOnceMakeNone) {
     for (int i = 0; i < 100; ++i) pairs.push_back(unix_stream::pair().value());
     std::vector<join_handle<void>> serving;
     for (auto& p : pairs) {
-      serving.push_back(spawn([](unix_stream& s) -> task<> {
-        std::array<char, 64> buffer;
-        for (;;) {
-          const result<std::size_t> n = co_await s.read(buffer);
-          if (!n || *n == 0) co_return;
-          co_await ok(write_all(s, const_buffer(buffer.data(), *n)));
-        }
-      }, std::ref(p.second)));
+      serving.push_back(spawn(
+          [](unix_stream& s) -> task<> {
+            std::array<char, 64> buffer;
+            for (;;) {
+              const result<std::size_t> n = co_await s.read(buffer);
+              if (!n || *n == 0) co_return;
+              co_await ok(write_all(s, const_buffer(buffer.data(), *n)));
+            }
+          },
+          std::ref(p.second)));
     }
     // All at once, and none waits for another.
     std::vector<std::uint64_t> made(pairs.size());
     std::vector<join_handle<void>> asking;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-      asking.push_back(spawn([](unix_stream& s, std::uint64_t& sum) -> task<> {
-        std::array<char, 64> buffer{};
-        for (int round = 0; round < 20; ++round) {
-          co_await ok(write_all(s, buffer));
-          co_await ok(read_exactly(s, buffer));
-        }
-        const allocation_count before;
-        for (int round = 0; round < 80; ++round) {
-          co_await ok(write_all(s, buffer));
-          co_await ok(read_exactly(s, buffer));
-        }
-        sum = before.now();
-      }, std::ref(pairs[i].first), std::ref(made[i])));
+      asking.push_back(spawn(
+          [](unix_stream& s, std::uint64_t& sum) -> task<> {
+            std::array<char, 64> buffer{};
+            for (int round = 0; round < 20; ++round) {
+              co_await ok(write_all(s, buffer));
+              co_await ok(read_exactly(s, buffer));
+            }
+            const allocation_count before;
+            for (int round = 0; round < 80; ++round) {
+              co_await ok(write_all(s, buffer));
+              co_await ok(read_exactly(s, buffer));
+            }
+            sum = before.now();
+          },
+          std::ref(pairs[i].first), std::ref(made[i])));
     }
     for (auto& a : asking) co_await a;
     for (const std::uint64_t n : made) EXPECT_EQ(n, 0u);
-    for (auto& p : pairs) co_await p.first.close();
+    for (auto& p : pairs) co_await ok(p.first.close());
     for (auto& s : serving) co_await s;
   });
 }
@@ -128,19 +134,21 @@ TEST_P(allocations, AnAcceptedAndClosedConnectionMakesNone) {
     const std::string name = std::string("\0eddy-allocations-", 18) + std::to_string(::getpid());
     unix_listener listener = unix_listener::bind(name).value();
     std::optional<unix_stream> far;
-    auto accepting = spawn([](unix_listener& from, std::optional<unix_stream>& to) -> task<> {
-      for (;;) to = co_await ok(from.accept());
-    }, std::ref(listener), std::ref(far));
+    auto accepting = spawn(
+        [](unix_listener& from, std::optional<unix_stream>& to) -> task<> {
+          for (;;) to = co_await ok(from.accept());
+        },
+        std::ref(listener), std::ref(far));
     const std::uint64_t made = co_await of([&]() -> task<> {
       unix_stream near = co_await ok(unix_stream::connect(name));
       while (!far) co_await yield();
-      co_await far->close();
-      co_await near.close();
+      co_await ok(far->close());
+      co_await ok(near.close());
       far.reset();
     });
     EXPECT_EQ(made, 0u);
     accepting.cancel();
-    co_await accepting.join();
+    static_cast<void>(co_await accepting.join());
   });
 }
 
@@ -170,7 +178,7 @@ TEST_P(allocations, AFileReadAndWrittenMakesNone) {
       co_await ok(f.read_at(block, 0));
     });
     EXPECT_EQ(made, 0u);
-    co_await f.close();
+    co_await ok(f.close());
   });
   ::unlink(path.c_str());
 }
@@ -200,11 +208,13 @@ TEST_P(allocations, ASpawnAndItsJoinMakeNone) {
 TEST_P(allocations, AChannelsElementMakesNone) {
   run([&]() -> task<> {
     channel<int> numbers(16);
-    auto sender = spawn([](channel<int>& to) -> task<> {
-      for (int i = 0;; ++i) {
-        if (!co_await to.send(i)) co_return;
-      }
-    }, std::ref(numbers));
+    auto sender = spawn(
+        [](channel<int>& to) -> task<> {
+          for (int i = 0;; ++i) {
+            if (!co_await to.send(i)) co_return;
+          }
+        },
+        std::ref(numbers));
     EXPECT_EQ(co_await of([&]() -> task<> { co_await numbers.receive(); }), 0u);
     numbers.close();
     co_await sender;
@@ -264,16 +274,18 @@ TEST_P(allocations, GroupsAndCombinatorsMakeNone) {
   });
 }
 
-// ---- Cost stays flat ---------------------------------------------------------------------------------------------------
+// ---- Cost stays flat
 
-/// Bytes for each of `count` tasks that sleep, from none to all of them asleep: frame, root, and whatever the timers take.
-double bytes_of_sleeping_tasks(runtime& rt, int count) {
+/// Bytes for each of `count` tasks that sleep, from none to all of them asleep: frame, root, and
+/// whatever the timers take.
+[[maybe_unused]] double bytes_of_sleeping_tasks(runtime& rt, int count) {
   std::int64_t taken = 0;
   eddy::run(rt, [&]() -> task<> {
     co_await sleep_for(0ns);
     const std::int64_t before = memory_taken().bytes;
     for (int i = 0; i < count; ++i) spawn([]() -> task<> { co_await sleep_for(1h); });
-    while (rt.pending().timers < static_cast<std::size_t>(count)) co_await yield();  // a budget's worth begins in a tick
+    while (rt.pending().timers < static_cast<std::size_t>(count))
+      co_await yield();  // a budget's worth begins in a tick
     taken = memory_taken().bytes - before;
     rt.request_stop();
   });

@@ -8,7 +8,9 @@
 namespace eddy {
 namespace {
 
-TEST(sizes, AnOperationsRecordIsAtMost128Bytes) { EXPECT_LE(sizeof(operation), 128u); }
+TEST(sizes, AnOperationsRecordIsAtMost128Bytes) {
+  EXPECT_LE(sizeof(operation), 128u);
+}
 
 TEST(sizes, APromiseWithoutItsResultIsAtMost64Bytes) {
   EXPECT_LE(sizeof(detail::task_promise), 64u);
@@ -17,11 +19,17 @@ TEST(sizes, APromiseWithoutItsResultIsAtMost64Bytes) {
   EXPECT_LE(sizeof(task<long>::promise_type), 64u + sizeof(std::exception_ptr));
 }
 
-TEST(sizes, ATimerIsAtMost64Bytes) { EXPECT_LE(sizeof(detail::timer), 64u); }
+TEST(sizes, ATimerIsAtMost64Bytes) {
+  EXPECT_LE(sizeof(detail::timer), 64u);
+}
 
-TEST(sizes, AStreamIsAtMost64Bytes) { EXPECT_LE(sizeof(tcp_stream), 64u); }
+TEST(sizes, AStreamIsAtMost64Bytes) {
+  EXPECT_LE(sizeof(tcp_stream), 64u);
+}
 
-TEST(sizes, AResultOfAWordIsThreeWords) { EXPECT_LE(sizeof(result<std::size_t>), 3 * sizeof(void*)); }
+TEST(sizes, AResultOfAWordIsThreeWords) {
+  EXPECT_LE(sizeof(result<std::size_t>), 3 * sizeof(void*));
+}
 
 }  // namespace
 }  // namespace eddy

@@ -1,4 +1,5 @@
-// System calls, enters and wake-ups, counted exactly: in a traced child process, or by what the backend counts itself.
+// System calls, enters and wake-ups, counted exactly: in a traced child process, or by what the
+// backend counts itself.
 #include "tests/support/counting.h"
 #include "tests/support/runtime_test.h"
 
@@ -59,7 +60,7 @@ TEST(tracing, SaysHowAProgramFailed) {
   EXPECT_NE(trace_system_calls([] { ::_exit(3); }).failure, "");
 }
 
-// ---- Requests ----------------------------------------------------------------------------------------------------------
+// ---- Requests
 
 constexpr unsigned requests = 1000;
 
@@ -78,7 +79,8 @@ void ask_again_and_again(int socket, unsigned times) {
 
 task<void> serve(tcp_stream s) {
   std::array<char, 4096> buffer;
-  for (unsigned i = 0; i < 10; ++i) co_await ok(write_all(s, const_buffer(buffer.data(), co_await ok(s.read(buffer)))));
+  for (unsigned i = 0; i < 10; ++i)
+    co_await ok(write_all(s, const_buffer(buffer.data(), co_await ok(s.read(buffer)))));
   count_from_here();
   for (unsigned i = 0; i < requests; ++i) {
     co_await ok(write_all(s, const_buffer(buffer.data(), co_await ok(s.read(buffer)))));
@@ -109,7 +111,7 @@ TEST_P(system_call_counts, ARequestOnOneConnectionCostsTwoOrThree) {
               static_cast<double>(t.here.total()) / requests, t.here.text().c_str());
 }
 
-// ---- Wake-ups ----------------------------------------------------------------------------------------------------------
+// ---- Wake-ups
 
 TEST_P(system_call_counts, AnIdleLoopDoesNotWakeUp) {
   const traced t = trace([](runtime& rt) {
@@ -119,12 +121,15 @@ TEST_P(system_call_counts, AnIdleLoopDoesNotWakeUp) {
       tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
       co_await with_task_group([&](task_group& group) -> task<> {
         for (auto& p : idle) {
-          group.spawn([](unix_stream& s) -> task<> {
-            char byte;
-            co_await s.read(mutable_buffer(&byte, 1));
-          }, std::ref(p.first));
+          group.spawn(
+              [](unix_stream& s) -> task<> {
+                char byte;
+                static_cast<void>(co_await s.read(mutable_buffer(&byte, 1)));
+              },
+              std::ref(p.first));
         }
-        group.spawn([](tcp_listener& l) -> task<> { co_await l.accept(); }, std::ref(listener));
+        group.spawn([](tcp_listener& l) -> task<> { static_cast<void>(co_await l.accept()); },
+                    std::ref(listener));
         co_await offload([] {});  // the pool's threads are there, and idle too
         co_await sleep_for(1ms);
         const std::uint64_t ticks = rt.ticks();
@@ -161,7 +166,8 @@ TEST_P(system_call_counts, ALoopThatIsAwakeIsNotWokenByWrites) {
   });
   EXPECT_EQ(t.other.of(SYS_write), 0u) << t.other.text();
   EXPECT_EQ(t.here.of(SYS_write), 0u) << t.here.text();
-  EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 0u) << t.here.text();
+  EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 0u)
+      << t.here.text();
 }
 
 TEST_P(system_call_counts, ASleepingLoopIsWokenByOneWriteForAllThatComes) {
@@ -173,7 +179,8 @@ TEST_P(system_call_counts, ASleepingLoopIsWokenByOneWriteForAllThatComes) {
     });
   });
   EXPECT_LE(t.other.of(SYS_write), 100u) << t.other.text();
-  EXPECT_LE(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 101u) << t.here.text();
+  EXPECT_LE(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 101u)
+      << t.here.text();
 }
 
 TEST_P(system_call_counts, TicksWithNothingForTheKernelMakeNone) {
@@ -197,22 +204,24 @@ TEST_P(system_call_counts, TicksWhileAnOperationWaitsMakeNoneOrOneEpollWait) {
   const traced t = trace([](runtime& rt) {
     eddy::run(rt, [&]() -> task<> {
       auto [near, far] = unix_stream::pair().value();
-      auto reading = spawn([](unix_stream& s) -> task<> {
-        char byte;
-        co_await s.read(mutable_buffer(&byte, 1));
-      }, std::ref(near));
+      auto reading = spawn(
+          [](unix_stream& s) -> task<> {
+            char byte;
+            static_cast<void>(co_await s.read(mutable_buffer(&byte, 1)));
+          },
+          std::ref(near));
       for (int i = 0; i < 5; ++i) co_await immediate();
       count_from_here();
       for (unsigned i = 0; i < ticks; ++i) co_await immediate();
       count_to_here();
       reading.cancel();
-      co_await reading.join();
+      static_cast<void>(co_await reading.join());
     });
   });
   EXPECT_LE(t.here.total(), is_uring() ? 0 : ticks) << t.here.text();
 }
 
-// ---- Enters, by the backend's own count --------------------------------------------------------------------------------
+// ---- Enters, by the backend's own count
 
 TEST_P(system_call_counts, ATickEntersAtMostOnce) {
   make_counted();
@@ -241,7 +250,8 @@ TEST_P(system_call_counts, ATickEntersAtMostOnce) {
 }
 
 TEST_P(system_call_counts, ManyAtOnceShareTheirEnters) {
-  // One enter runs no more than some 20 items of the kernel's work, so a thousand that end at once take a few.
+  // One enter runs no more than some 20 items of the kernel's work, so a thousand that end at once
+  // take a few.
   constexpr int count = 1000;
   make_counted();
   run([&]() -> task<> {
@@ -262,7 +272,7 @@ TEST_P(system_call_counts, ManyAtOnceShareTheirEnters) {
   });
 }
 
-// ---- Forced epoll ------------------------------------------------------------------------------------------------------
+// ---- Forced epoll
 
 /// Something of everything that goes to the kernel.
 task<void> a_bit_of_everything() {
@@ -307,11 +317,14 @@ TEST(forced_epoll, MakesNoIoUringCallAtAll) {
 TEST(a_runtime, ThatDoesNothingAsksTheKernelForNothing) {
   const traced t = trace_system_calls([] {
     count_from_here();
-    { const runtime rt; }
+    {
+      const runtime rt;
+    }
     count_to_here();
   });
   EXPECT_EQ(t.failure, "");
-  EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_create1) + t.here.of(SYS_eventfd2), 0u) << t.here.text();
+  EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_create1) + t.here.of(SYS_eventfd2), 0u)
+      << t.here.text();
   EXPECT_EQ(t.other.total(), 0u) << "a thread was begun";
 }
 

@@ -255,21 +255,21 @@ TEST_P(semantics, Rule05AZeroOrNegativeSleepGoesThroughTheNextTicksTimersPhase) 
 
 TEST_P(semantics, Rule06FromMainAZeroSleepStartedBeforeAnImmediateGoesOnFirst) {
   run([&]() -> task<> {
-    spawn(log_after(sleep_for(0ns), "sleep(0)"));
+    spawn(log_after(sleep_for(0ns), "sleep 0"));
     co_await immediate();
     log("immediate in tick", tick());
   });
-  EXPECT_EQ(log.text(), "sleep(0) > immediate in tick 1");
+  EXPECT_EQ(log.text(), "sleep 0 > immediate in tick 1");
 }
 
 TEST_P(semantics, Rule06FromAPollPhaseAnImmediateGoesOnBeforeAZeroSleepStartedEarlier) {
   rt().post([&] {
     log("post in tick", tick());
-    rt().set_timeout(0ns, [&] { log("sleep(0) in tick", tick()); });
+    rt().set_timeout(0ns, [&] { log("sleep 0 in tick", tick()); });
     rt().set_immediate([&] { log("immediate in tick", tick()); });
   });
   rt().run();
-  EXPECT_EQ(log.text(), "post in tick 1 > immediate in tick 1 > sleep(0) in tick 2");
+  EXPECT_EQ(log.text(), "post in tick 1 > immediate in tick 1 > sleep 0 in tick 2");
 }
 
 TEST_P(semantics, Rule06AnImmediateOfMainRunsAfterPoll) {

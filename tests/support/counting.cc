@@ -88,8 +88,10 @@ class tracer {
 
   traced follow() {
     int status = 0;
-    if (::waitpid(main_, &status, 0) != main_ || !WIFSTOPPED(status)) throw std::runtime_error("the program did not begin");
-    if (::ptrace(PTRACE_SETOPTIONS, main_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)) {
+    if (::waitpid(main_, &status, 0) != main_ || !WIFSTOPPED(status))
+      throw std::runtime_error("the program did not begin");
+    if (::ptrace(PTRACE_SETOPTIONS, main_, nullptr,
+                 PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)) {
       throw std::system_error(errno, std::generic_category(), "ptrace");
     }
     known_.insert(main_);
@@ -136,7 +138,8 @@ class tracer {
   }
 
   static void go_on(pid_t thread, int signal) {
-    ::ptrace(PTRACE_SYSCALL, thread, nullptr, static_cast<long>(signal));  // it may have been killed meanwhile
+    ::ptrace(PTRACE_SYSCALL, thread, nullptr,
+             static_cast<long>(signal));  // it may have been killed meanwhile
   }
 
   pid_t main_;
@@ -178,8 +181,12 @@ traced trace_system_calls(const std::function<void()>& program) {
   return tracer(child).follow();
 }
 
-void count_from_here() noexcept { ::syscall(from_here); }
-void count_to_here() noexcept { ::syscall(to_here); }
+void count_from_here() noexcept {
+  ::syscall(from_here);
+}
+void count_to_here() noexcept {
+  ::syscall(to_here);
+}
 
 std::string run_apart(const std::function<void()>& program) {
   const pid_t child = start_child();

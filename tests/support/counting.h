@@ -1,4 +1,5 @@
-// Counts the system calls of a program, exactly, by ptrace: no tool is needed, and io_uring's are seen as all others are.
+// Counts the system calls of a program, exactly, by ptrace: no tool is needed, and io_uring's are
+// seen as all others are.
 #pragma once
 
 #include <cstdint>
@@ -27,22 +28,25 @@ class system_calls {
 };
 
 struct traced {
-  system_calls here;   ///< of the thread that called count_from_here(), until it called count_to_here()
+  system_calls
+      here;  ///< of the thread that called count_from_here(), until it called count_to_here()
   system_calls other;  ///< of the other threads of the program, meanwhile
   system_calls all;    ///< of all threads, from the beginning to the end
   /// "" where the program ended with nothing wrong; else how.
   std::string failure;
 };
 
-/// Runs `program` in a child process, every thread of it traced (processes that it forks are not). What it expects of
-/// GoogleTest is said there, on its own output, and makes `failure`.
+/// Runs `program` in a child process, every thread of it traced (processes that it forks are not).
+/// What it expects of GoogleTest is said there, on its own output, and makes `failure`.
 traced trace_system_calls(const std::function<void()>& program);
 
-/// In the traced program. A number that is no system call; the kernel refuses it, and it is not counted.
+/// In the traced program. A number that is no system call; the kernel refuses it, and it is not
+/// counted.
 void count_from_here() noexcept;
 void count_to_here() noexcept;
 
-/// Runs `program` in a child process, not traced: for what cannot be taken back (limits, filters). The same failures.
+/// Runs `program` in a child process, not traced: for what cannot be taken back (limits, filters).
+/// The same failures.
 std::string run_apart(const std::function<void()>& program);
 
 }  // namespace eddy::test

@@ -24,20 +24,11 @@
 #include <eddy/io/unix.h>
 #include <eddy/runtime/runtime.h>
 
+#include "tests/support/backends.h"
+
 namespace eddy::test {
 
-/// Both, or those that EDDY_TEST_BACKENDS (a comma list) names on purpose. One that cannot be had fails its tests.
-inline std::vector<std::string> io_backends() {
-  const std::vector<std::string> all{"io_uring", "epoll"};
-  const char* chosen = std::getenv("EDDY_TEST_BACKENDS");
-  if (!chosen || !*chosen) return all;
-  std::vector<std::string> some;
-  std::stringstream list(chosen);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (std::find(all.begin(), all.end(), name) != all.end()) some.push_back(name);
-  }
-  return some;
-}
+inline std::vector<std::string> io_backends() { return backends({"io_uring", "epoll"}); }
 
 inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
