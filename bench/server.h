@@ -1,11 +1,12 @@
-// What the echo servers of rows 8, 10 and 16 have in common. A server is called as `PROGRAM [--busy]`, prints `listening`
+// What the echo servers of rows 8, 10 and 16 have in common. A server is called as `PROGRAM [--busy] [--hold]`, prints `listening`
 // and its port, and serves until it is killed. With --busy a task beside the connections computes a slice and yields, again
-// and again (row 16).
+// and again (row 16). With --hold it has small buffers: 10,000 connections are to be held (row 14).
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -16,11 +17,25 @@ namespace bench {
 
 constexpr std::size_t echo_buffer = 16384;
 
-inline bool is_busy(int count, char** arguments) {
+constexpr std::size_t small_buffer = 64;
+
+inline bool has_option(const char* option, int count, char** arguments) {
   for (int i = 1; i < count; ++i) {
-    if (std::strcmp(arguments[i], "--busy") == 0) return true;
+    if (std::strcmp(arguments[i], option) == 0) return true;
   }
   return false;
+}
+inline bool is_busy(int count, char** arguments) {
+  return has_option("--busy", count, arguments);
+}
+/// Many connections: raises the limit of open files, too.
+inline bool is_to_hold(int count, char** arguments) {
+  if (!has_option("--hold", count, arguments)) return false;
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  return true;
 }
 
 inline void print_port(unsigned port) {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -127,7 +128,8 @@ time_point loop::sleep_limit(bool may_sleep) noexcept {
   const bool ready = !microtasks_.empty() || !postponed_.empty() || !immediates_.empty() || !closing_.empty() ||
                      !o.calls.empty() || !o.posts.empty() || !o.now_turn.done.empty() || !o.hooks[0].empty();
   if (!may_sleep || ready || !holds() || !o.inbox.empty()) return time_point::min();
-  return timers_.next_deadline();
+  // (What lies before the clock's epoch is due like any other, but differences to it overflow.)
+  return std::max(timers_.next_deadline(), time_point{});
 }
 
 /// The three lists: what the pool did for the backend counts as a kernel completion; then calls; then posts.

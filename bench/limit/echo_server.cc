@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "bench/limit/ring.h"
@@ -21,43 +22,48 @@ struct connection {
   bool waits_to_write = false;  // epoll
   bool ended = false;           // multishot: its last completion has come
   std::vector<std::uint64_t> parts;  // multishot: lent buffers to be sent, first to last (index | length << 32)
-  char buffer[bench::echo_buffer];
+  std::size_t room = bench::echo_buffer;
+  char* buffer() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
 enum tag : std::uint64_t { received, sent, accepted };
 
 class server {
  public:
-  server(int listener, bool busy) : listener_(listener), busy_(busy) {}
+  server(int listener, bool busy, std::size_t room) : listener_(listener), busy_(busy), room_(room) {}
 
  protected:
   ~server() = default;
-  static connection* make(int descriptor) {
+  connection* make(int descriptor) const {
     bench::set_no_delay(descriptor);
-    auto* c = new connection;
+    auto* c = new (::operator new(sizeof(connection) + room_)) connection;
+    c->room = room_;
     c->descriptor = descriptor;
     return c;
   }
   static void end(connection* c) {
     ::close(c->descriptor);
-    delete c;
+    c->~connection();
+    ::operator delete(c);
   }
   /// What is left, without waiting. False: it has to wait.
   static bool send_now(connection& c) {
-    const long n = ::send(c.descriptor, c.buffer + c.from, c.to - c.from, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const long n = ::send(c.descriptor, c.buffer() + c.from, c.to - c.from, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) c.from += static_cast<std::size_t>(n);
     if (n < 0 && errno != EAGAIN) c.from = c.to;  // the next receive says what is wrong
     return c.from == c.to;
   }
   int listener_;
   bool busy_;
+  std::size_t room_;
 };
 
 // ---- io_uring, one receive at a time
 
 class ring_server : server {
  public:
-  ring_server(int listener, bool busy, bool attempts) : server(listener, busy), attempts_(attempts) {}
+  ring_server(int listener, bool busy, std::size_t room, bool attempts)
+      : server(listener, busy, room), attempts_(attempts) {}
 
   void run() {
     io_uring_prep_multishot_accept(ring_.entry(nullptr, accepted), listener_, nullptr, nullptr,
@@ -88,11 +94,11 @@ class ring_server : server {
     if (c->from == c->to) {
       receive(*c);
     } else {
-      io_uring_prep_send(ring_.entry(c, sent), c->descriptor, c->buffer + c->from, c->to - c->from, MSG_NOSIGNAL);
+      io_uring_prep_send(ring_.entry(c, sent), c->descriptor, c->buffer() + c->from, c->to - c->from, MSG_NOSIGNAL);
     }
   }
   void receive(connection& c) {
-    io_uring_prep_recv(ring_.entry(&c, received), c.descriptor, c.buffer, sizeof c.buffer, 0);
+    io_uring_prep_recv(ring_.entry(&c, received), c.descriptor, c.buffer(), c.room, 0);
   }
 
   limit::ring ring_;
@@ -103,7 +109,7 @@ class ring_server : server {
 
 class multishot_server : server {
  public:
-  multishot_server(int listener, bool busy) : server(listener, busy) {
+  multishot_server(int listener, bool busy) : server(listener, busy, 0) {
     memory_ = std::make_unique<char[]>(count * bytes);
     io_uring_buf_reg description{};
     if (posix_memalign(reinterpret_cast<void**>(&lent_), 4096, count * sizeof(io_uring_buf))) {
@@ -193,7 +199,8 @@ class multishot_server : server {
 
 class epoll_server : server {
  public:
-  epoll_server(int listener, bool busy) : server(listener, busy), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+  epoll_server(int listener, bool busy, std::size_t room)
+      : server(listener, busy, room), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
   void run() {
     watch(EPOLL_CTL_ADD, listener_, EPOLLIN, nullptr);
@@ -235,7 +242,7 @@ class epoll_server : server {
   }
   void serve(connection* c) {
     if (c->from != c->to && !send_now(*c)) return;  // an event will come
-    const long n = ::recv(c->descriptor, c->buffer, sizeof c->buffer, MSG_DONTWAIT);
+    const long n = ::recv(c->descriptor, c->buffer(), c->room, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) return end(c);
     c->from = 0;
@@ -244,7 +251,7 @@ class epoll_server : server {
     if (!all && !c->waits_to_write) {
       c->waits_to_write = true;
       watch(EPOLL_CTL_MOD, c->descriptor, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, c);
-    } else if (all && c->to == sizeof c->buffer) {
+    } else if (all && c->to == c->room) {
       c->runnable = true;  // perhaps there is more, and no event will tell
       runnable_.push_back(c);
     } else if (all && c->waits_to_write) {
@@ -262,8 +269,9 @@ class epoll_server : server {
 int main(int count, char** arguments) {
   const bench::program rows(count, arguments, {"ring", "attempts", "multishot", "epoll"});
   const bool busy = bench::is_busy(count, arguments);
+  const std::size_t room = bench::is_to_hold(count, arguments) ? bench::small_buffer : bench::echo_buffer;
   const int listener = bench::listen_at_any_port();
-  if (rows.variant() == "epoll") epoll_server(listener, busy).run();
+  if (rows.variant() == "epoll") epoll_server(listener, busy, room).run();
   if (rows.variant() == "multishot") multishot_server(listener, busy).run();
-  ring_server(listener, busy, rows.variant() == "attempts").run();
+  ring_server(listener, busy, room, rows.variant() == "attempts").run();
 }

@@ -1,16 +1,17 @@
 // The load for all servers: one process, epoll, everything that comes back is compared byte for byte.
 //
-//     load PORT [--connections=N] [--size=BYTES] [--pipeline=N] [--seconds=T] [--churn] [--flood] [--pid=SERVER]
+//     load PORT [--connections=N] [--size=BYTES] [--pipeline=N] [--seconds=T] [--churn] [--flood] [--idle=N] [--pid=SERVER]
 //
 // Echo: each connection keeps `pipeline` messages on their way; the time is that from sending them until the last has come
 // back. Churn: connect, one message, close, again and again. Flood: one more connection, not timed, that sends as fast as it
-// is served. Prints `name<TAB>figure`, times in nanoseconds. `load_share` tells whether the load was the bottleneck: the
+// is served. Idle: so many connections are made and served once, and the growth of the server's memory is taken. Prints `name<TAB>figure`, times in nanoseconds. `load_share` tells whether the load was the bottleneck: the
 // part of one core that it used.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ struct settings {
   double seconds = 1;
   bool churn = false;
   bool flood = false;
+  int idle = 0;
   int server = 0;
 };
 
@@ -57,6 +59,8 @@ settings read_settings(int count, char** arguments) {
       s.seconds = std::atof(t);
     } else if (const char* pid = value("--pid=")) {
       s.server = std::atoi(pid);
+    } else if (const char* idle = value("--idle=")) {
+      s.idle = std::atoi(idle);
     } else if (a == "--churn") {
       s.churn = true;
     } else if (a == "--flood") {
@@ -299,8 +303,49 @@ class load {
   std::unique_ptr<char[]> buffer_ = std::make_unique<char[]>(longest);
 };
 
+/// Bytes of the server that are in memory and its own.
+double memory_of(int pid) {
+  std::FILE* file = std::fopen(("/proc/" + std::to_string(pid) + "/statm").c_str(), "r");
+  double pages = 0;
+  double shared = 0;
+  if (!file || std::fscanf(file, "%*d %lf %lf", &pages, &shared) != 2) fail("statm");
+  std::fclose(file);
+  return (pages - shared) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+/// A connection that has sent one message and got it back.
+void open_idle(std::uint16_t port) {
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  if (descriptor < 0 || connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address)) fail("connect");
+  char back[64];
+  if (send(descriptor, pattern(), sizeof back, MSG_NOSIGNAL) != sizeof back) fail("send");
+  if (recv(descriptor, back, sizeof back, MSG_WAITALL) != sizeof back) fail("recv");
+  bench::check(std::memcmp(back, pattern(), sizeof back) == 0, "what came back is not what was sent");
+}
+
+void hold_idle(const settings& s) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  for (int i = 0; i < 100; ++i) open_idle(s.port);
+  const double before = memory_of(s.server);
+  for (int i = 0; i < s.idle; ++i) open_idle(s.port);
+  bench::program::print("idle_connection_bytes", (memory_of(s.server) - before) / s.idle);
+  bench::program::print("operations", s.idle);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  load(read_settings(count, arguments)).run();
+  const settings s = read_settings(count, arguments);
+  if (s.idle) {
+    hold_idle(s);
+  } else {
+    load(s).run();
+  }
 }

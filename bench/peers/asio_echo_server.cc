@@ -10,8 +10,9 @@ using asio::awaitable;
 using asio::use_awaitable;
 using asio::ip::tcp;
 
+template <std::size_t Size>
 awaitable<void> echo(tcp::socket stream) {
-  char buffer[bench::echo_buffer];
+  char buffer[Size];
   for (;;) {
     asio::error_code error;
     const std::size_t n = co_await stream.async_read_some(asio::buffer(buffer), asio::redirect_error(use_awaitable, error));
@@ -20,11 +21,13 @@ awaitable<void> echo(tcp::socket stream) {
     if (error) co_return;
   }
 }
-awaitable<void> accept_all(tcp::acceptor& acceptor) {
+awaitable<void> accept_all(tcp::acceptor& acceptor, bool to_hold) {
   for (;;) {
     tcp::socket stream = co_await acceptor.async_accept(use_awaitable);
     stream.set_option(tcp::no_delay(true));
-    asio::co_spawn(acceptor.get_executor(), echo(std::move(stream)), asio::detached);
+    auto connection =
+        to_hold ? echo<bench::small_buffer>(std::move(stream)) : echo<bench::echo_buffer>(std::move(stream));
+    asio::co_spawn(acceptor.get_executor(), std::move(connection), asio::detached);
   }
 }
 awaitable<void> compute_and_yield() {
@@ -40,7 +43,7 @@ int main(int count, char** arguments) {
   asio::io_context context(1);
   tcp::acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
   bench::print_port(acceptor.local_endpoint().port());
-  asio::co_spawn(context, accept_all(acceptor), asio::detached);
+  asio::co_spawn(context, accept_all(acceptor, bench::is_to_hold(count, arguments)), asio::detached);
   if (bench::is_busy(count, arguments)) asio::co_spawn(context, compute_and_yield(), asio::detached);
   context.run();
 }

@@ -16,9 +16,11 @@ func compute() {
 	}
 }
 
+var room = 16384
+
 func echo(stream net.Conn) {
 	defer stream.Close()
-	buffer := make([]byte, 16384)
+	buffer := make([]byte, room)
 	for {
 		n, err := stream.Read(buffer)
 		if err != nil {
@@ -38,6 +40,9 @@ func main() {
 	}
 	fmt.Printf("listening\t%d\n", listener.Addr().(*net.TCPAddr).Port)
 	for _, argument := range os.Args[1:] {
+		if argument == "--hold" {
+			room = 64
+		}
 		if argument == "--busy" {
 			go func() {
 				for {

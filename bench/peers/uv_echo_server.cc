@@ -1,6 +1,8 @@
 // Rows 8, 10 and 16 in libuv: uv_try_write, and where not all is taken uv_write, until which reading stops.
 #include <uv.h>
 
+#include <new>
+
 #include "bench/server.h"
 
 namespace {
@@ -8,24 +10,25 @@ namespace {
 struct connection {
   uv_tcp_t stream;
   uv_write_t request;
-  char buffer[bench::echo_buffer];
+  char* buffer() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
+std::size_t room = bench::echo_buffer;
 
 void end(uv_stream_t* stream) {
-  uv_close(reinterpret_cast<uv_handle_t*>(stream), [](uv_handle_t* handle) { delete static_cast<connection*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(stream), [](uv_handle_t* handle) { ::operator delete(handle->data); });
 }
 void allocate(uv_handle_t* handle, std::size_t, uv_buf_t* part) {
-  *part = uv_buf_init(static_cast<connection*>(handle->data)->buffer, bench::echo_buffer);
+  *part = uv_buf_init(static_cast<connection*>(handle->data)->buffer(), static_cast<unsigned>(room));
 }
 void received(uv_stream_t* stream, ssize_t n, const uv_buf_t*) {
   connection& c = *static_cast<connection*>(stream->data);
   if (n == 0) return;
   if (n < 0) return end(stream);
-  uv_buf_t part = uv_buf_init(c.buffer, static_cast<unsigned>(n));
+  uv_buf_t part = uv_buf_init(c.buffer(), static_cast<unsigned>(n));
   const int taken = uv_try_write(stream, &part, 1);
   if (taken == n) return;
   if (taken < 0 && taken != UV_EAGAIN) return end(stream);
-  if (taken > 0) part = uv_buf_init(c.buffer + taken, static_cast<unsigned>(n - taken));
+  if (taken > 0) part = uv_buf_init(c.buffer() + taken, static_cast<unsigned>(n - taken));
   uv_read_stop(stream);
   uv_write(&c.request, stream, &part, 1, [](uv_write_t* request, int status) {
     if (status) {
@@ -37,7 +40,7 @@ void received(uv_stream_t* stream, ssize_t n, const uv_buf_t*) {
 }
 void connected(uv_stream_t* listener, int status) {
   if (status) return;
-  auto* c = new connection;
+  auto* c = new (::operator new(sizeof(connection) + room)) connection;
   uv_tcp_init(listener->loop, &c->stream);
   c->stream.data = c;
   auto* stream = reinterpret_cast<uv_stream_t*>(&c->stream);
@@ -59,6 +62,7 @@ int main(int count, char** arguments) {
   int size = sizeof address;
   uv_tcp_getsockname(&listener, reinterpret_cast<sockaddr*>(&address), &size);
   bench::print_port(ntohs(address.sin_port));
+  if (bench::is_to_hold(count, arguments)) room = bench::small_buffer;
   uv_idle_t idle;
   uv_idle_init(loop, &idle);
   if (bench::is_busy(count, arguments)) uv_idle_start(&idle, [](uv_idle_t*) { bench::compute(); });

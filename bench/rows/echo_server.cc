@@ -17,8 +17,9 @@ namespace {
 
 using eddy::task;
 
+template <std::size_t Size>
 task<> echo(eddy::tcp_stream stream) {
-  std::array<char, bench::echo_buffer> buffer;
+  std::array<char, Size> buffer;
   for (;;) {
     const auto n = co_await stream.read(buffer);
     if (!n || *n == 0) co_return;
@@ -34,11 +35,12 @@ task<> compute_and_yield() {
   }
 }
 
-task<> serve(bool busy) {
+task<> serve(bool busy, bool to_hold) {
   auto listener = eddy::tcp_listener::bind(eddy::socket_address::loopback(0)).value();
   bench::print_port(listener.local_address().port());
   if (busy) eddy::spawn(compute_and_yield);
-  (co_await eddy::serve(listener, echo)).value();
+  constexpr auto hold = &echo<bench::small_buffer>;
+  (co_await eddy::serve(listener, to_hold ? hold : &echo<bench::echo_buffer>)).value();
 }
 
 }  // namespace
@@ -46,5 +48,5 @@ task<> serve(bool busy) {
 int main(int count, char** arguments) {
   eddy::runtime runtime;
   bench::print_backend(runtime);
-  eddy::run(runtime, serve, bench::is_busy(count, arguments));
+  eddy::run(runtime, serve, bench::is_busy(count, arguments), bench::is_to_hold(count, arguments));
 }

@@ -156,10 +156,13 @@ class program {
     const auto permit = co_await with_timeout(microseconds(12), permits_.acquire());
     co_return permit ? co_await node(depth) : 0;
   }
+  // (g++ 12 needs a local variable where a co_await stands in a condition)
   task<> sends() {
+    const counted frame;
     if (const auto r = co_await elements_.send(1)) ++sent_;
   }
   task<> receives() {
+    const counted frame;
     if (co_await elements_.receive()) ++received_;
   }
   task<> reads() {

@@ -9,8 +9,8 @@ fn compute(mut sum: u64) -> u64 {
     sum
 }
 
-async fn echo(mut stream: TcpStream) {
-    let mut buffer = [0u8; 16384];
+async fn echo<const SIZE: usize>(mut stream: TcpStream) {
+    let mut buffer = [0u8; SIZE];
     loop {
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
@@ -37,10 +37,15 @@ fn main() {
                 }
             });
         }
+        let hold = std::env::args().any(|a| a == "--hold");
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            tokio::spawn(echo(stream));
+            if hold {
+                tokio::spawn(echo::<64>(stream));
+            } else {
+                tokio::spawn(echo::<16384>(stream));
+            }
         }
     });
 }
