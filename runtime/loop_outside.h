@@ -33,13 +33,14 @@ struct guard_block {
   std::atomic<std::size_t> held{0};
 };
 
-struct callback_timer : timer {
+/// Two cache lines; what finds and moves it stands in the first.
+struct alignas(64) callback_timer : timer {
+  std::uint64_t generation = 1;
   callback run_it;
   loop* home = nullptr;
   duration period{-1};  // < 0: once
-  bool repeats = false;
-  std::uint64_t generation = 1;
   std::size_t slot = 0;
+  bool repeats = false;
 };
 
 struct callback_work : linked_work {  // a post, a next_tick, an immediate
@@ -56,6 +57,11 @@ struct loop::outside {
   void nudge() noexcept;
   /// Makes the callback's work item; throws std::bad_alloc.
   static callback_work* make_work(loop& home, callback&& f, const work_type& type);
+  callback_timer& timer_of(std::size_t slot) noexcept {
+    return callback_timers[slot / timers_in_chunk][slot % timers_in_chunk];
+  }
+  /// Makes one more slot, which is free then; throws std::bad_alloc.
+  void make_callback_timer(loop& home);
   void free_callback_timer(callback_timer& t) noexcept;
 
   runtime_options options;
@@ -71,7 +77,10 @@ struct loop::outside {
   work_queue posts;   // to be run
   work_list<hook_node> hooks[3];
   hook_node* hook_cursor = nullptr;  // the hook that run_hooks runs next
-  std::vector<std::unique_ptr<callback_timer>> callback_timers;  // by slot; never shrinks
+  // Of many timers each is cold: so a slot leads to its timer without a pointer of its own.
+  static constexpr std::size_t timers_in_chunk = 256;
+  std::vector<std::unique_ptr<callback_timer[]>> callback_timers;  // never shrinks
+  std::size_t timer_slots = 0;
   std::vector<std::size_t> free_slots;
   std::shared_ptr<guard_block> guards = std::make_shared<guard_block>();
 
@@ -80,6 +89,7 @@ struct loop::outside {
   bool stop_taken = false;              // stop_item has come out of the mailbox in this run
   work nudge_item;
   std::atomic<bool> nudge_sent{false};
+  std::atomic<unsigned> senders{0};  // other threads inside send(): the runtime's end waits for them
 
   const void* thread = nullptr;  // whose loop it is: the address of a thread's own variable
   bool hosted = false;           // a host polls the native handle between our ticks

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include <eddy/runtime/detail/abort.h>
@@ -19,8 +20,10 @@ namespace detail {
 void loop::outside::send(work& w) noexcept {
   if (forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
   const int kept = errno;
+  senders.fetch_add(1, std::memory_order_relaxed);  // (published by the push)
   if (inbox.push(w)) kernel->wake();  // it slept, so it has a backend
   errno = kept;
+  senders.fetch_sub(1, std::memory_order_release);
 }
 
 void loop::outside::nudge() noexcept {
@@ -61,6 +64,18 @@ callback_work* loop::outside::make_work(loop& home, callback&& f, const work_typ
   item->home = &home;
   item->run_it = std::move(f);
   return item;
+}
+
+void loop::outside::make_callback_timer(loop& home) {
+  if (free_slots.capacity() <= timer_slots) free_slots.reserve(2 * timer_slots + 8);
+  if (timer_slots == callback_timers.size() * timers_in_chunk) {
+    callback_timers.push_back(std::make_unique<callback_timer[]>(timers_in_chunk));
+  }
+  callback_timer& made = timer_of(timer_slots);
+  made.type = &callback_timer_type;
+  made.home = &home;
+  made.slot = timer_slots;
+  free_slots.push_back(timer_slots++);
 }
 
 void loop::outside::free_callback_timer(callback_timer& t) noexcept {
@@ -185,16 +200,8 @@ timer_id runtime::set_timeout(duration after, callback f) {
   loop& l = *loop_;
   l.check_thread();
   auto& o = *l.outside_;
-  if (o.free_slots.empty()) {
-    if (o.free_slots.capacity() <= o.callback_timers.size()) o.free_slots.reserve(2 * o.callback_timers.size() + 8);
-    auto made = std::make_unique<detail::callback_timer>();
-    made->type = &detail::callback_timer_type;
-    made->home = &l;
-    made->slot = o.callback_timers.size();
-    o.callback_timers.push_back(std::move(made));
-    o.free_slots.push_back(o.callback_timers.size() - 1);
-  }
-  detail::callback_timer& t = *o.callback_timers[o.free_slots.back()];
+  if (o.free_slots.empty()) o.make_callback_timer(l);
+  detail::callback_timer& t = o.timer_of(o.free_slots.back());
   o.free_slots.pop_back();
   t.run_it = std::move(f);
   t.repeats = false;
@@ -207,7 +214,7 @@ timer_id runtime::set_timeout(duration after, callback f) {
 
 timer_id runtime::set_interval(duration period, callback f) {
   const timer_id id = set_timeout(period, std::move(f));
-  detail::callback_timer& t = *loop_->outside_->callback_timers[id.value_ & 0xffffffffu];
+  detail::callback_timer& t = loop_->outside_->timer_of(id.value_ & 0xffffffffu);
   t.repeats = true;
   t.period = period;
   return id;
@@ -218,8 +225,8 @@ void runtime::clear(timer_id id) noexcept {
   l.check_thread();
   auto& o = *l.outside_;
   const std::size_t slot = id.value_ & 0xffffffffu;
-  if (!id.value_ || slot >= o.callback_timers.size()) return;
-  detail::callback_timer& t = *o.callback_timers[slot];
+  if (!id.value_ || slot >= o.timer_slots) return;
+  detail::callback_timer& t = o.timer_of(slot);
   if ((t.generation & 0xffffffffu) != id.value_ >> 32) return;
   if (t.armed()) --l.callback_timers_;
   if (t.armed() || t.is_linked()) l.cancel_timer(t, false);
@@ -353,7 +360,8 @@ void loop::nudge() noexcept {
 /// Between two calls of a host, the loop sleeps as in poll: what arrives from other threads rings the doorbell, and so makes
 /// the native handle readable.
 void loop::leave_to_host() noexcept {
-  if (outside_->hosted) static_cast<void>(outside_->inbox.fall_asleep());
+  // (What has come in before is not slept through either.)
+  if (outside_->hosted && !outside_->inbox.fall_asleep()) outside_->kernel->wake();
 }
 void loop::take_from_host() noexcept {
   if (outside_->hosted) outside_->inbox.wake_up();
@@ -410,6 +418,8 @@ runtime::~runtime() {
     while (auto* node = list.pop()) node->home = nullptr;
   }
   o.workers.stop();
+  // What was sent last may have ended the run, while its sender still rings the doorbell.
+  while (o.senders.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   o.kernel.reset();
 }
 

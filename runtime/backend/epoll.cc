@@ -34,23 +34,24 @@ struct sides {
   bool reads;
   bool writes;
 };
-sides sides_of(const request& r) noexcept {
-  switch (r.what) {
-    case verb::write:
-    case verb::send:
-    case verb::send_message:
-    case verb::connect:
-      return {false, true};
-    case verb::ready:
-      return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT),
-              (r.options & POLLOUT) != 0};
-    default:
-      return {true, false};
+inline sides sides_of(const request& r) noexcept {
+  if (r.what == verb::ready) {
+    return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT),
+            (r.options & POLLOUT) != 0};
   }
+  const bool writes = r.what == verb::write || r.what == verb::send ||
+                      r.what == verb::send_message || r.what == verb::connect;
+  return {!writes, writes};
 }
 
 /// A file read that the lane had no room for has been attempted already; said in operation::handle.
 constexpr std::uint64_t attempted = 1;
+
+/// So few ended attempts are no batch: what follows from them is best begun before epoll is asked.
+constexpr std::size_t few_ended = 4;
+
+/// After so many runs without a sleep, those that are unsure are looked at all the same.
+constexpr unsigned most_unsure_runs = 16;
 
 /// Errors of an attempt after which the operation waits.
 bool must_wait(const request& r, int result, bool connecting) noexcept {
@@ -137,7 +138,7 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
   }
   const bool always = o.ask.what == verb::ready || o.ask.what == verb::connect;
   if (!e || always || e->may[writes ? writing : reading]) {
-    int result = attempt(o);
+    int result = attempt(o, e);
     if (!must_wait(o.ask, result, false)) {
       report(o, result, t);
       return true;
@@ -155,15 +156,14 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
       return true;
     }
   }
-  return wait(o, t);
+  return wait(o, e, t);
 }
 
 /// The descriptor gave EAGAIN, or no event came since it did.
-bool epoll_backend::wait(operation& o, turn& t) {
+bool epoll_backend::wait(operation& o, entry* e, turn& t) {
   auto [reads, writes] = sides_of(o.ask);
   const std::int32_t descriptor = o.ask.descriptor;
-  entry* e = make(descriptor);
-  if (!e) {
+  if (!e && !(e = make(descriptor))) {
     report(o, -ENOMEM, t);
     return true;
   }
@@ -171,7 +171,10 @@ bool epoll_backend::wait(operation& o, turn& t) {
   if (reads) e->may[reading] = false;
   if (writes) e->may[writing] = false;
   std::uint32_t events = (reads ? read_events : 0) | (writes ? std::uint32_t{EPOLLOUT} : 0);
-  if (int error = register_for(descriptor, *e, events)) {
+  const int error = (e->registered | events | EPOLLET) == e->registered
+                        ? 0
+                        : register_for(descriptor, *e, events);
+  if (error) {
     e->may[reading] = e->may[writing] = true;
     if (error == EPERM) return hand_to_pool(o);  // a file: it never has to wait, but it may block
     report(o, -error, t);
@@ -180,6 +183,10 @@ bool epoll_backend::wait(operation& o, turn& t) {
   if (o.ask.what != verb::ready) e->streams = true;
   e->connecting = o.ask.what == verb::connect || (e->connecting && !writes);
   if (reads) e->waiting[reading] = &o;
+  if (reads && e->unsure && !e->listed_unsure) {
+    e->listed_unsure = true;
+    unsure_.push_back(descriptor);
+  }
   if (writes) e->waiting[writing] = &o;
   o.where = operation::place::inside;
   ++inside_;
@@ -207,9 +214,14 @@ bool epoll_backend::hand_to_pool(operation& o) {
 /// nothing do not end a sleep.
 void epoll_backend::wait_and_take(turn& t) {
   for (;;) {
+    const bool idle = room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
+    if (!unsure_.empty() && (idle || ++unsure_runs_ >= most_unsure_runs)) look_again(t);
     const bool may_sleep =
         room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
     if (!may_sleep && inside_ == retries_.size() && !hosted_) return;
+    const std::size_t ended = t.limit - room_;
+    put_off_ = !put_off_ && ended && ended <= few_ended && room_ && !hosted_ && !has_local_;
+    if (put_off_) return;
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
     if (!retries_.empty() && may_sleep) run_retries(t);
@@ -277,8 +289,29 @@ void epoll_backend::note(const epoll_event& event) {
   if (event.events & (ended | EPOLLPRI)) e->short_is_empty = false;
   if (event.events & (read_events | ended)) e->may[reading] = true;
   if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) e->may[writing] = true;
-  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing]))
+  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing])) {
     make_runnable(descriptor, *e);
+    if (const operation* o = e->waiting[reading]) {  // of many, each is cold: on its way meanwhile
+      __builtin_prefetch(o);
+      __builtin_prefetch(reinterpret_cast<const char*>(o) + 64);
+    }
+  }
+}
+
+/// A short receive on a Unix socket may have stopped at a message with descriptors, and then no event
+/// will tell of what is behind it. Asked here, for receives that have not had their event meanwhile,
+/// it costs nothing where much goes on.
+void epoll_backend::look_again(turn& t) {
+  unsure_runs_ = 0;
+  for (const std::int32_t descriptor : unsure_) {
+    entry& e = entries_[static_cast<std::size_t>(descriptor)];
+    e.listed_unsure = false;
+    if (!e.unsure || !e.waiting[reading]) continue;
+    e.may[reading] = true;
+    make_runnable(descriptor, e);
+  }
+  unsure_.clear();
+  run_runnable(t);
 }
 
 /// Attempts again what an event has come for, in the order of the events, up to the limit.
@@ -290,7 +323,7 @@ void epoll_backend::run_runnable(turn& t) {
       operation* o = e.waiting[s];
       if (!o || !e.may[s]) continue;
       if (!room_) return;  // the other side stays runnable
-      const int result = attempt(*o);
+      const int result = attempt(*o, &e);
       if (must_wait(o->ask, result, e.connecting)) {
         e.may[s] = false;
         continue;
@@ -313,7 +346,7 @@ void epoll_backend::run_retries(turn& t) {
       continue;
     }
     operation& o = *again.connect;
-    const int result = attempt(o);
+    const int result = attempt(o, find(o.ask.descriptor));
     if (result == -EAGAIN) {
       again.pause = std::min<duration>(again.pause * 2, std::chrono::milliseconds(64));
       again.next = later(time, again.pause);
@@ -343,46 +376,28 @@ void epoll_backend::report(operation& o, int result, turn& t) noexcept {
 // ---- Attempts
 // ----------------------------------------------------------------------------------------------------------
 
-int epoll_backend::attempt(operation& o) {
+/// `e`: what is known of its descriptor, or null.
+int epoll_backend::attempt(operation& o, entry* e) {
   ++counts_.attempts;
   const request& r = o.ask;
-  int result = 0;
-  entry* e = r.what == verb::receive && r.options == 0 ? find(r.descriptor) : nullptr;
-  if (e && e->short_is_empty) {
-    result = attempt_receive(o, *e);
-  } else {
-    result = execute(r, false);
-    if (r.what == verb::read && result > 0 && static_cast<std::uint32_t>(result) < r.length) {
-      e = find(r.descriptor);
-      if (e && e->short_is_empty && !e->local) e->may[reading] = false;
-    }
-    if (r.what == verb::accept && result >= 0) is_new(result);
+  const bool short_tells = e && e->short_is_empty;
+  if (short_tells && r.what == verb::receive && r.options == 0) return attempt_receive(o, *e);
+  const int result = execute(r, false);
+  if (short_tells && !e->local && r.what == verb::read && result > 0 &&
+      static_cast<std::uint32_t>(result) < r.length) {
+    e->may[reading] = false;
   }
+  if (r.what == verb::accept && result >= 0) is_new(result);
   return result;
 }
 
 /// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need
-/// not be attempted before an event has come. On a Unix socket it may stop at a message with
-/// descriptors; MSG_CTRUNC tells.
+/// not be attempted before an event has come. (On a Unix socket that is not quite sure: look_again().)
 int epoll_backend::attempt_receive(operation& o, entry& e) {
-  const request& r = o.ask;
-  bool cut = false;
-  int result = 0;
-  if (e.local) {
-    iovec part{reinterpret_cast<void*>(static_cast<std::uintptr_t>(r.address)),
-               r.length};  // NOLINT
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    request as_message = r;
-    as_message.what = verb::receive_message;
-    as_message.address = reinterpret_cast<std::uintptr_t>(&message);
-    result = execute(as_message, false);
-    cut = message.msg_flags & MSG_CTRUNC;
-  } else {
-    result = execute(r, false);
-  }
-  if (result > 0 && static_cast<std::uint32_t>(result) < r.length && !cut) e.may[reading] = false;
+  const int result = execute(o.ask, false);
+  const bool is_short = result > 0 && static_cast<std::uint32_t>(result) < o.ask.length;
+  if (is_short) e.may[reading] = false;
+  e.unsure = is_short && e.local;
   return result;
 }
 
@@ -398,7 +413,10 @@ epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
 epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {
   if (entry* e = find(descriptor)) return e;
   try {
-    entries_.resize(std::max(static_cast<std::size_t>(descriptor) + 1, entries_.size() * 2));
+    const std::size_t size =
+        std::max(static_cast<std::size_t>(descriptor) + 1, entries_.size() * 2);
+    unsure_.reserve(size);
+    entries_.resize(size);
   } catch (const std::exception&) {
     return nullptr;
   }
@@ -435,6 +453,7 @@ void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
     e.short_is_empty =
         type == SOCK_STREAM && ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
     e.local = domain == AF_UNIX;
+    has_local_ = has_local_ || e.local;
     return;
   }
   struct stat status{};
@@ -492,6 +511,7 @@ void epoll_backend::is_new(std::int32_t descriptor) noexcept {
   entry fresh;
   fresh.runnable = e->runnable;  // its place in that list stays
   fresh.next_runnable = e->next_runnable;
+  fresh.listed_unsure = e->listed_unsure;
   *e = fresh;
 }
 
@@ -540,6 +560,7 @@ time_point epoll_backend::now() noexcept {
 epoll_backend::epoll_backend(const backend_parts& parts)
     : inbox_(parts.inbox), workers_(parts.workers) {
   entries_.resize(256);
+  unsure_.reserve(256);
   retries_.reserve(16);
   auto fail = [this](const char* what) {
     const int error = errno;

@@ -48,9 +48,10 @@ class epoll_backend final : public backend {
     bool streams = false;          // used by more than `ready`: stays registered
     bool short_is_empty : 1 =
         false;  // a short receive leaves nothing behind: no attempt before the next event
-    bool local : 1 =
-        false;  // … if it was no message with descriptors, at which a Unix receive stops short
-    bool connecting : 1 = false;  // the writer is a connect on its way
+    bool local : 1 = false;  // … unless it stopped at a message with descriptors (Unix sockets)
+    bool unsure : 1 = false;  // so it came short, and nothing has told yet that nothing is left
+    bool listed_unsure : 1 = false;  // stands in unsure_
+    bool connecting : 1 = false;     // the writer is a connect on its way
   };
   static_assert(sizeof(entry) == 32);
 
@@ -66,16 +67,17 @@ class epoll_backend final : public backend {
   bool begin(operation&, turn&);
   bool begin_stream(operation&, turn&);
   bool hand_to_pool(operation&);
-  bool wait(operation&, turn&);
+  bool wait(operation&, entry*, turn&);
   void wait_and_take(turn&);
   bool ask_epoll(turn&, bool may_sleep);
   int sleep(time_point until, bool may_sleep);
   void note(const epoll_event&);
+  void look_again(turn&);
   void run_runnable(turn&);
   void run_retries(turn&);
   time_point next_retry() const noexcept;
 
-  int attempt(operation&);
+  int attempt(operation&, entry*);
   int attempt_receive(operation&, entry&);
   int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
   void learn_kind(std::int32_t descriptor, entry&);
@@ -96,10 +98,14 @@ class epoll_backend final : public backend {
   bool rung_ = false;  // the doorbell was heard where nobody slept: the next sleep is ended
   bool has_pwait2_ = true;
   bool refused_[3] = {};  // lanes of the pool that are full, in this run
+  bool put_off_ = false;  // the last run ended something and did not ask epoll
+  unsigned unsure_runs_ = 0;
+  bool has_local_ = false;  // Unix sockets were used: whether they are unsure is best not asked
   std::size_t room_ = 0;  // reports left, in this run
   std::int32_t first_runnable_ = none;
   std::int32_t last_runnable_ = none;
   std::vector<entry> entries_;
+  std::vector<std::int32_t> unsure_;  // has room for all entries
   std::vector<retry> retries_;
   std::array<epoll_event, 1024> events_;
 };

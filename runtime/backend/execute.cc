@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -54,9 +55,12 @@ long poll_for(int descriptor, short events, bool may_wait) noexcept {
 /// is the kernel's -1.
 long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
   iovec part{at<char>(r.address) + skip, r.length - skip};
-  off_t offset = r.offset == current_position ? -1 : static_cast<off_t>(r.offset + skip);
-  return r.what == verb::read ? ::preadv2(r.descriptor, &part, 1, offset, flags)
-                              : ::pwritev2(r.descriptor, &part, 1, offset, flags);
+  const std::uint64_t offset = r.offset == current_position ? r.offset : r.offset + skip;
+  // (Not preadv2: where there are threads, the C library makes each call a point of cancellation, which
+  // costs a twentieth of a cached read.)
+  return ::syscall(r.what == verb::read ? SYS_preadv2 : SYS_pwritev2, r.descriptor, &part, 1ul,
+                   static_cast<unsigned long>(offset), static_cast<unsigned long>(offset >> 16 >> 16),
+                   flags);
 }
 
 /// A regular file: all of it, up to its end or an error; what came before an error is the result.
@@ -219,9 +223,7 @@ short waits_for(const request& r) noexcept {
   }
 }
 
-}  // namespace
-
-int execute(const request& r, bool may_wait) noexcept {
+[[gnu::noinline]] int execute_any(const request& r, bool may_wait) noexcept {
   if (r.what == verb::call) return at<int(void*)>(r.address)(at(r.offset));
   bool connecting = false;
   for (;;) {
@@ -243,6 +245,23 @@ int execute(const request& r, bool may_wait) noexcept {
       connecting = r.what == verb::connect;
       (void)poll_for(r.descriptor, events, true);
     }
+  }
+}
+
+}  // namespace
+
+/// What is attempted most often goes ahead of all others.
+int execute(const request& r, bool may_wait) noexcept {
+  if (may_wait || (r.what != verb::receive && r.what != verb::send)) return execute_any(r, may_wait);
+  const int flags = static_cast<int>(r.options) | MSG_DONTWAIT;
+  for (;;) {
+    const long n = r.what == verb::receive
+                       ? ::recv(r.descriptor, at(r.address), r.length, flags)
+                       : ::send(r.descriptor, at(r.address), r.length, flags | MSG_NOSIGNAL);
+    if (n >= 0) [[likely]] {
+      return static_cast<int>(n);
+    }
+    if (errno != EINTR) return -errno;
   }
 }
 

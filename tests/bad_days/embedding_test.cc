@@ -33,21 +33,21 @@ class host {
 
   /// Until the runtime has nothing pending.
   void run() {
-    while (!lost_ && rt_.run_nowait()) sleep();
+    while (!lost_ && rt_.run_nowait()) wait();
   }
   /// Until `done`.
   void run_until(const std::function<bool()>& done) {
     for (;;) {
       rt_.run_nowait();
       if (done() || lost_) return;
-      sleep();
+      wait();
     }
   }
 
   std::uint64_t polls = 0;  // those without a wait included
 
  private:
-  void sleep() {
+  void wait() {
     ++polls;
     const std::optional<duration> most = rt_.next_timeout();
     pollfd entry{handle_, POLLIN, 0};

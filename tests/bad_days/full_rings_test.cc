@@ -3,7 +3,6 @@
 // tests/runtime/uring_test.cc.)
 #include "tests/support/io_test.h"
 #include "tests/support/runtime_test.h"
-#include "tests/support/soak.h"
 
 #include <algorithm>
 #include <array>

@@ -154,7 +154,8 @@ class program {
   }
   task<int> permitted(int depth) {
     const auto permit = co_await with_timeout(microseconds(12), permits_.acquire());
-    co_return permit ? co_await node(depth) : 0;
+    if (!permit) co_return 0;
+    co_return co_await node(depth);
   }
   // (g++ 12 needs a local variable where a co_await stands in a condition)
   task<> sends() {

@@ -1,6 +1,8 @@
 // The harness itself: each kind of fault that it looks for, planted, must be found; and it must
 // reach the places in which they hide.
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest-spi.h>
 
@@ -26,7 +28,7 @@ std::string complaints(const scenario& s) {
   return all;
 }
 
-counted* leaked = nullptr;
+std::vector<std::unique_ptr<counted>> left_behind;
 
 /// Right as long as nobody cancels it.
 task<> loses_an_element(world& w) {
@@ -53,9 +55,9 @@ task<> forgets_its_cleanup(world& w) {
 }
 
 task<> leaves_an_object(world&) {
-  leaked = new counted();
+  left_behind.push_back(std::make_unique<counted>());
   co_await yield();
-  delete leaked;
+  left_behind.pop_back();
 }
 
 task<> leaves_a_descriptor(world& w) {
@@ -85,6 +87,7 @@ TEST(harness, FindsWhatIsWrongOnlyWhereABlowFalls) {
             std::string::npos);
   EXPECT_NE(complaints({"leaves_an_object", leaves_an_object}).find("a frame is left"),
             std::string::npos);
+  left_behind.clear();
   EXPECT_NE(complaints({"leaves_a_descriptor", leaves_a_descriptor}).find("a descriptor is left"),
             std::string::npos);
 }

@@ -175,7 +175,7 @@ TEST_P(offloading, TheCallableLivesUntilTheJobHasEndedThoughTheTaskWasCancelled)
     }
     may_end = true;
     may_end.notify_one();
-    co_await child.join();
+    static_cast<void>(co_await child.join());
   });
   EXPECT_EQ(token.use_count(), 1);
 }

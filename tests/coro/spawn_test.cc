@@ -168,7 +168,7 @@ TEST_P(spawning, CopiesNameTheSameTaskAndMovedHandlesGoOn) {
     first = moved;
     moved = spawn(&give_later, 8);
     EXPECT_EQ(co_await moved, 8);
-    co_await copy.join();
+    static_cast<void>(co_await copy.join());
     EXPECT_TRUE(first.done());
     EXPECT_EQ(co_await first, 7);
   });

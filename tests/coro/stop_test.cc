@@ -129,7 +129,7 @@ TEST_P(stopping, Rule20AFrameGoesOnlyAfterItsOperationHasEnded) {
     reader.cancel();
     co_await next_tick();
     log(reader.done() ? "ended at once" : "in the kernel");
-    co_await reader.join();
+    static_cast<void>(co_await reader.join());
   });
   EXPECT_EQ(log.text(), "in the kernel > goes");
 }
@@ -279,7 +279,7 @@ TEST_P(stopping, Rule23AnEndedTasksValueIsNotTakenInAStoppedScope) {
     });
     co_await immediate();
     late.cancel();
-    co_await late.join();
+    static_cast<void>(co_await late.join());
     EXPECT_EQ(co_await ended, 7);
   });
   EXPECT_EQ(log.text(), "");

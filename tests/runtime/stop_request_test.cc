@@ -226,9 +226,10 @@ TEST_P(stop_request_from_outside, Rule17ASignalHandlerStopsASleepingLoopAndKeeps
 }
 
 TEST_P(stop_request_from_outside, Rule17AStopRequestedWhileRunsEndAndBeginIsTakenOnceEach) {
+  runtime& asked = rt();
   std::atomic<bool> over{false};
   std::thread other([&] {
-    while (!over) rt().request_stop();
+    while (!over) asked.request_stop();
   });
   int stopped = 0;
   for (int i = 0; i < 20'000 || !stopped; ++i) {

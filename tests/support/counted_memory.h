@@ -10,13 +10,7 @@
 #include <errno.h>
 #include <malloc.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define EDDY_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define EDDY_SANITIZED 1
-#endif
-#endif
+#include "tests/support/sanitized.h"
 
 namespace eddy::test {
 
