@@ -68,8 +68,16 @@ struct spawned_call final : spawned<T> {
     }
   }
 
-  static void* operator new(std::size_t size) { return frames.get(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { frames.put(block, size); }
+  /// In a block of the frame pool. (Not by a class's own operator new: g++ 12 crashes over it at -O0.)
+  static spawned_call& make(F& f, A&... a) {
+    void* block = frames.get(sizeof(spawned_call));
+    try {
+      return *::new (block) spawned_call(std::move(f), std::move(a)...);
+    } catch (...) {
+      frames.put(block, sizeof(spawned_call));
+      throw;
+    }
+  }
 
   static spawned_call& of(work* w) noexcept { return static_cast<spawned_call&>(static_cast<chain&>(*w)); }
 
@@ -175,7 +183,11 @@ struct spawned_call final : spawned<T> {
     this->has_ended();
   }
 
-  static void free(spawned_base& s) noexcept { delete &static_cast<spawned_call&>(s); }
+  static void free(spawned_base& s) noexcept {
+    auto* self = &static_cast<spawned_call&>(s);
+    std::destroy_at(self);
+    frames.put(self, sizeof(spawned_call));
+  }
   static const std::exception_ptr& error_of(const spawned_base& s) noexcept {
     return const_cast<spawned_call&>(static_cast<const spawned_call&>(s)).error();
   }
@@ -186,13 +198,13 @@ struct spawned_call final : spawned<T> {
 
 /// Links a made task to its owner and puts it in the microtask queue.
 template <class S>
-S& begin_spawned(S* s, task_owner& owner, loop& l, bool in_background) noexcept {
-  s->home = &l;
-  s->background = in_background;
-  s->stop_requested = owner.stopping;
-  s->link(owner);
-  l.make_ready(*s);
-  return *s;
+S& begin_spawned(S& s, task_owner& owner, loop& l, bool in_background) noexcept {
+  s.home = &l;
+  s.background = in_background;
+  s.stop_requested = owner.stopping;
+  s.link(owner);
+  l.make_ready(s);
+  return s;
 }
 
 template <class T>
@@ -370,7 +382,7 @@ auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn, A&... args)
   using T = task_value<std::invoke_result_t<F&, A...>>;
   using S = spawned_call<T, F, A...>;
   root& r = root::of(l);
-  S& s = begin_spawned(new S(std::move(fn), std::move(args)...), owner, l, in_background);
+  S& s = begin_spawned(S::make(fn, args...), owner, l, in_background);
   if (&owner == &r.children) r.task_began(s);
   return join_handle<T>(s);
 }

@@ -140,6 +140,23 @@ TEST_P(sleeping, Rule05MissedTicksThatAreSkippedKeepTheRhythm) {
   EXPECT_EQ(log.text(), "20 at 45 > 50 at 50 > 60 at 60");
 }
 
+TEST_P(sleeping, WhoIsLateByLessThanAPeriodHasMissedNothing) {
+  if (!is_virtual()) return;
+  for (const missed_ticks how : {missed_ticks::burst, missed_ticks::delay, missed_ticks::skip}) {
+    run([&]() -> task<> {
+      const time_point began = now();
+      interval beat(10ms, how);
+      advance_time(13ms);
+      for (int i = 0; i < 3; ++i) {
+        const time_point due = co_await beat.tick();
+        log(since(began, due) + " at " + since(began, now()));
+      }
+    });
+    EXPECT_EQ(log.text(), "10 at 13 > 20 at 20 > 30 at 30");
+    log.clear();
+  }
+}
+
 TEST_P(sleeping, ACancelledTickIsNotUsedUp) {
   if (!is_virtual()) return;
   run([&]() -> task<> {

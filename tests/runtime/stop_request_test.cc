@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <coroutine>
 #include <csignal>
 #include <thread>
 
@@ -69,6 +70,38 @@ TEST_P(stop_request, Rule16MainIsNotAskedBeforeTheSlowestSpawnedTaskHasEnded) {
   EXPECT_EQ(log.text().find("went on"), std::string::npos);
   EXPECT_EQ(log.text().substr(log.text().size() - 9), "main goes");
   EXPECT_NE(log.text().find("read"), std::string::npos);
+}
+
+/// Resumed by hand: a cancel has to wait for it.
+struct by_hand {
+  by_hand() = default;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) noexcept { waiting = h; }
+  void await_resume() const noexcept {}
+  std::coroutine_handle<> waiting;
+};
+
+TEST_P(stop_request, Rule16MainIsAskedWhenTheLastSpawnedTaskHasEndedAndNotWhenTheFirstHas) {
+  by_hand slow;
+  const auto main = [&]() -> task<> {
+    const noted locals(log, "main goes");
+    spawn([&]() -> task<> { return wait_for_ever("quick"); });
+    spawn([&]() -> task<> {
+      co_await slow;
+      log("slow ends");
+    });
+    co_await immediate();
+    rt().request_stop();
+    for (int i = 0; i < 3; ++i) {
+      co_await immediate();
+      log("main works");
+    }
+    slow.waiting.resume();
+    co_await sleep_for(1h);
+  };
+  EXPECT_THROW(run(main), stopped_error);
+  EXPECT_EQ(log.text(),
+            "quick goes > main works > main works > main works > slow ends > main goes");
 }
 
 TEST_P(stop_request, Rule16MainsValueIsReturnedAfterAStopTooWhereMainWasNotStopped) {
