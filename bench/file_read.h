@@ -67,6 +67,24 @@ class cached_file {
   int descriptor_;
 };
 
+/// Where reads go: at the beginning of a page, so that no contender's copies are slower by chance.
+class page_buffers {
+ public:
+  page_buffers(int depth, std::size_t size)
+      : size_(size), memory_(static_cast<char*>(std::aligned_alloc(4096, static_cast<std::size_t>(depth) * size))) {
+    check(memory_ != nullptr, "no memory");
+    std::memset(memory_, 0, static_cast<std::size_t>(depth) * size);
+  }
+  ~page_buffers() { std::free(memory_); }
+  page_buffers(const page_buffers&) = delete;
+  page_buffers& operator=(const page_buffers&) = delete;
+  char* operator[](std::size_t i) const noexcept { return memory_ + i * size_; }
+
+ private:
+  std::size_t size_;
+  char* memory_;
+};
+
 inline std::uint64_t some_offset(random_numbers& random, std::size_t size) noexcept {
   return random() % (file_size / size) * size;
 }

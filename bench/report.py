@@ -259,6 +259,16 @@ class Failures(list):
     """What went wrong, each once; and the backends that our programs have said to be live."""
 
     live = set()
+    peers = []
+
+    def of(self, contender, text):
+        """A peer's failure is told, but fails nothing."""
+        if contender.is_peer:
+            print(f"  (a peer failed: {text})", file=sys.stderr)
+            if text not in self.peers:
+                self.peers.append(text)
+        else:
+            self.add(text)
 
     def add(self, text):
         if text not in self:
@@ -302,11 +312,11 @@ class Runner:
             done = subprocess.run(self.pinned(cores, [*wrap, *command]), env=contender.environment(),
                                   capture_output=True, text=True, timeout=120, check=False)
         except subprocess.TimeoutExpired:
-            self.failures.add(f"{what}: no end within 120 s")
+            self.failures.of(contender, f"{what}: no end within 120 s")
             return None
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            self.failures.add(f"{what}: exit status {done.returncode}: {last}")
+            self.failures.of(contender, f"{what}: exit status {done.returncode}: {last}")
             return None
         lines = self.checked(contender, what, pairs_of(done.stdout.splitlines()))
         if lines is not None and row.name not in lines:
@@ -336,7 +346,7 @@ class Runner:
             server.wait()
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            self.failures.add(f"{what}: {last}")
+            self.failures.of(contender, f"{what}: {last}")
             return None
         return pairs_of(done.stdout.splitlines())
 
@@ -603,6 +613,7 @@ def main():
     runner = Runner(options.build, scale, options.realtime, failures)
     printed = measure(rows, suites, rounds, runner, options.quick)
     table = [summary(row, figures_of(printed[row.run()], row.figure)) for row in rows]
+    tables = load_table(rows, printed) + cost_table(rows, suites, printed, runner)
     compiler, flags = compiled_with(options.build)
     head = ["#", "what", "io_uring", "÷ limit", "epoll", "÷ limit", "limit", "reach", "reached",
             "peers (theirs ÷ our better)"]
@@ -618,11 +629,11 @@ def main():
     ]
     if missing:
         lines.append(f"- not built here: {', '.join(missing)}")
+    lines += [f"- failed, of the peers: {failure}" for failure in failures.peers]
     lines += [f"- FAILED: {failure}" for failure in failures]
     lines += ["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cells) + " |" for cells in table]
-    lines += load_table(rows, printed)
-    lines += cost_table(rows, suites, printed, runner)
+    lines += tables
     print("\n".join(lines[lines.index(""):]))
     with open(options.output, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")

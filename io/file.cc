@@ -56,7 +56,7 @@ std::uint32_t open_flags(open_mode mode) noexcept {
 
 }  // namespace
 
-// ---- Opening -----------------------------------------------------------------------------------------------------------
+// ---- Opening -----------------------------------------------------------------------------------
 
 detail::path_awaitable<file::open_awaiter> file::open(std::string path, open_mode mode, unsigned permissions) noexcept {
   request r = plain(verb::open);
@@ -70,7 +70,7 @@ result<file> file::open_awaiter::await_resume() const noexcept {
   return file(descriptor(result, descriptor::kind::file), ask.options & O_APPEND);
 }
 
-// ---- By offset ---------------------------------------------------------------------------------------------------------
+// ---- By offset ---------------------------------------------------------------------------------
 
 detail::transfer file::read_at(mutable_buffer b, std::uint64_t offset) noexcept {
   return transfer(descriptor_, read_at_kind, at_offset(verb::read, b.data(), b.size(), offset));
@@ -79,7 +79,7 @@ detail::transfer file::write_at(const_buffer b, std::uint64_t offset) noexcept {
   return transfer(descriptor_, write_at_kind, at_offset(verb::write, b.data(), b.size(), offset));
 }
 
-// ---- At the position ---------------------------------------------------------------------------------------------------
+// ---- At the position ---------------------------------------------------------------------------
 
 namespace {
 constexpr io_kind make_position_kind(const char* name, void (*run)(work*) noexcept) noexcept {
@@ -122,7 +122,7 @@ result<std::size_t> file::position_awaiter::await_resume() const noexcept {
   return moved;
 }
 
-// ---- The rest ----------------------------------------------------------------------------------------------------------
+// ---- The rest ----------------------------------------------------------------------------------
 
 file::size_awaitable file::size() noexcept { return size_awaitable(*this); }
 
@@ -153,7 +153,7 @@ detail::io_awaitable<void> file::sync_data() noexcept {
   return io_awaitable<void>(descriptor_, sync_data_kind, r);
 }
 
-// ---- Whole files -------------------------------------------------------------------------------------------------------
+// ---- Whole files -------------------------------------------------------------------------------
 
 task<result<std::string>> read_file(std::string path) {
   result<file> opened = co_await file::open(std::move(path), open_mode::read);

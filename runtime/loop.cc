@@ -20,7 +20,7 @@ namespace eddy::detail {
 
 constinit thread_local loop* current_loop = nullptr;
 
-// ---- What the tick asks ------------------------------------------------------------------------------------------------
+// ---- What the tick asks ------------------------------------------------------------------------
 
 bool loop::mail_waits() const noexcept {
   const outside& o = *outside_;
@@ -41,7 +41,7 @@ void loop::run_list(List& list, List& snapshot) noexcept {
   }
 }
 
-// ---- The tick ----------------------------------------------------------------------------------------------------------
+// ---- The tick ----------------------------------------------------------------------------------
 
 /// One turn of the loop. It decides the order, the phases act, and no phase calls another.
 void loop::tick(bool may_sleep) {
@@ -101,7 +101,7 @@ void loop::run_check() noexcept {
 
 void loop::run_closing() noexcept { run_list(closing_, closing_now_); }
 
-// ---- Poll --------------------------------------------------------------------------------------------------------------
+// ---- Poll --------------------------------------------------------------------------------------
 
 void loop::poll(bool may_sleep) {
   outside& o = *outside_;
@@ -120,6 +120,7 @@ void loop::poll(bool may_sleep) {
   if (!t.done.empty()) report_operations();
   if (!o.calls.empty()) report_calls();
   if (!o.posts.empty()) run_posts();
+  drain();  // what a request to stop made ready, where nothing was reported
 }
 
 /// Rule 14: not at all where something is ready, else until the next deadline, else for ever.
@@ -215,7 +216,7 @@ backend& loop::need_backend() {
   return *o.kernel;
 }
 
-// ---- What begins and ends ----------------------------------------------------------------------------------------------
+// ---- What begins and ends ----------------------------------------------------------------------
 
 void loop::begin(operation& o, bool in_background) noexcept {
   o.background = in_background;
@@ -277,7 +278,7 @@ time_point loop::now() noexcept {
 
 void loop::refill_budget() noexcept { budget_left_ = budget_; }
 
-// ---- What holds the loop -----------------------------------------------------------------------------------------------
+// ---- What holds the loop -----------------------------------------------------------------------
 
 bool loop::counts(const work& w) const noexcept {
   if (stopping_ && (w.type == &immediate_type || w.type == &callback_timer_type)) return false;
@@ -309,7 +310,7 @@ bool loop::is_pending(bool in_background) const noexcept {
 
 bool loop::is_guarded() const noexcept { return outside_->guards->held.load(std::memory_order_acquire) != 0; }
 
-// ---- Stopping and failing ----------------------------------------------------------------------------------------------
+// ---- Stopping and failing ----------------------------------------------------------------------
 
 void loop::begin_stop() noexcept {
   stopping_ = true;
@@ -367,7 +368,7 @@ void loop::finish_tasks() {
   failure_ = nullptr;
 }
 
-// ---- Threads and processes ---------------------------------------------------------------------------------------------
+// ---- Threads and processes ---------------------------------------------------------------------
 
 namespace {
 thread_local char thread_mark;
@@ -454,7 +455,7 @@ running_scope::~running_scope() {
   loop_.leave_to_host();
 }
 
-// ---- Made and ended ----------------------------------------------------------------------------------------------------
+// ---- Made and ended ----------------------------------------------------------------------------
 
 loop::loop(const runtime_options& options)
     : budget_(options.callback_budget ? options.callback_budget : 1),

@@ -10,6 +10,7 @@ namespace eddy {
 
 /// What a request asks for. The fields that each verb uses stand beside it; `descriptor` always is the file
 /// descriptor where there is one. Verbs of the third group are answered at once and only ever asked (backend::ask).
+// clang-format off: a table
 enum class verb : std::uint8_t {
   nothing,  // ends with 0 in the next poll
 
@@ -50,6 +51,7 @@ enum class verb : std::uint8_t {
   forget,       // what is known here of the descriptor: it is given away, or has come from elsewhere -> 0
   file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)
 };
+// clang-format on
 
 /// Whether a verb works on a file's content or names: what has begun is then waited for, not cancelled (rule 21).
 constexpr bool is_file_verb(verb v) noexcept { return v >= verb::open && v <= verb::make_directory; }

@@ -15,7 +15,7 @@ namespace eddy {
 
 namespace detail {
 
-// ---- From other threads ------------------------------------------------------------------------------------------------
+// ---- From other threads ------------------------------------------------------------------------
 
 void loop::outside::send(work& w) noexcept {
   if (forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
@@ -30,7 +30,7 @@ void loop::outside::nudge() noexcept {
   if (!nudge_sent.exchange(true, std::memory_order_acq_rel)) send(nudge_item);
 }
 
-// ---- Callbacks as work items -------------------------------------------------------------------------------------------
+// ---- Callbacks as work items -------------------------------------------------------------------
 
 namespace {
 
@@ -86,7 +86,7 @@ void loop::outside::free_callback_timer(callback_timer& t) noexcept {
 
 }  // namespace detail
 
-// ---- runtime -----------------------------------------------------------------------------------------------------------
+// ---- runtime -----------------------------------------------------------------------------------
 
 using detail::loop;
 
@@ -180,7 +180,7 @@ std::optional<duration> runtime::next_timeout() const noexcept {
   return left > duration::zero() ? left : duration::zero();
 }
 
-// ---- Callbacks ---------------------------------------------------------------------------------------------------------
+// ---- Callbacks ---------------------------------------------------------------------------------
 
 namespace detail {
 namespace {
@@ -271,7 +271,7 @@ void runtime::next_tick(callback f) {
 
 void runtime::post(callback f) { loop_->outside_->send(*loop::outside::make_work(*loop_, std::move(f), detail::posted_type)); }
 
-// ---- Hooks -------------------------------------------------------------------------------------------------------------
+// ---- Hooks -------------------------------------------------------------------------------------
 
 hook runtime::add_hook(phase where, callback f) {
   loop& l = *loop_;
@@ -322,7 +322,7 @@ hook::~hook() {
   }
 }
 
-// ---- Guards ------------------------------------------------------------------------------------------------------------
+// ---- Guards ------------------------------------------------------------------------------------
 
 pending_guard runtime::guard() {
   loop_->check_thread();
@@ -381,7 +381,7 @@ void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) n
 void use_backend(runtime& rt, backend_factory make) noexcept { loop_of(rt).use_backend(make); }
 }  // namespace detail
 
-// ---- The end -----------------------------------------------------------------------------------------------------------
+// ---- The end -----------------------------------------------------------------------------------
 
 runtime::~runtime() {
   loop& l = *loop_;

@@ -20,9 +20,9 @@ int main(int count, char** arguments) {
   for (const auto& row : bench::file_rows) {
     if (!rows.wants(row.name)) continue;
     const auto depth = static_cast<std::size_t>(row.depth);
-    const auto memory = std::make_unique<char[]>(depth * row.size);
+    const bench::page_buffers memory(row.depth, row.size);
     const auto reads = std::make_unique<one_read[]>(depth);
-    for (std::size_t i = 0; i < depth; ++i) reads[i].buffer = memory.get() + i * row.size;
+    for (std::size_t i = 0; i < depth; ++i) reads[i].buffer = memory[i];
     limit::ring ring;
     rows.measure(row.name, row.operations, [&](long n) {
       if (rows.variant() == "pread") {

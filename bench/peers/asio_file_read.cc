@@ -3,7 +3,6 @@
 #define ASIO_HAS_IO_URING 1
 #define ASIO_DISABLE_EPOLL 1
 #include <asio.hpp>
-#include <memory>
 
 #include "bench/file_read.h"
 
@@ -33,13 +32,13 @@ int main(int count, char** arguments) {
   bench::random_numbers random;
   for (const auto& row : bench::file_rows) {
     if (!rows.wants(row.name)) continue;
-    const auto memory = std::make_unique<char[]>(static_cast<std::size_t>(row.depth) * row.size);
+    const bench::page_buffers memory(row.depth, row.size);
     rows.measure(row.name, row.operations / 2, [&](long n) {
       asio::io_context context(1);
       asio::random_access_file file(context, cached.path(), asio::file_base::read_only);
       work_left left{n, row.size, &random};
       for (int i = 0; i < row.depth; ++i) {
-        asio::co_spawn(context, reader(file, left, memory.get() + static_cast<std::size_t>(i) * row.size), asio::detached);
+        asio::co_spawn(context, reader(file, left, memory[static_cast<std::size_t>(i)]), asio::detached);
       }
       context.run();
     });

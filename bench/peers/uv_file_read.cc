@@ -45,13 +45,13 @@ int main(int count, char** arguments) {
   for (const auto& row : bench::file_rows) {
     if (!rows.wants(row.name)) continue;
     const auto depth = static_cast<std::size_t>(row.depth);
-    const auto memory = std::make_unique<char[]>(depth * row.size);
+    const bench::page_buffers memory(row.depth, row.size);
     const auto reads = std::make_unique<one_read[]>(depth);
     all.size = row.size;
     rows.measure(row.name, row.operations / 4, [&](long n) {
       all.left = n;
       for (std::size_t i = 0; i < depth; ++i) {
-        reads[i].buffer = memory.get() + i * row.size;
+        reads[i].buffer = memory[i];
         reads[i].of = &all;
         begin(reads[i]);
       }

@@ -26,11 +26,12 @@ task<> reader(eddy::file* file, work_left* left, char* buffer) {
   }
 }
 
-task<> readers(const bench::cached_file* cached, work_left* left, char* memory, int depth) {
+task<> readers(const bench::cached_file* cached, work_left* left,
+             const bench::page_buffers* memory, int depth) {
   auto file = (co_await eddy::file::open(cached->path(), eddy::open_mode::read)).value();
   auto body = [&file, left, memory, depth](eddy::task_group& group) -> task<> {
     for (int i = 0; i < depth; ++i) {
-      group.spawn(reader, &file, left, memory + static_cast<std::size_t>(i) * left->size);
+      group.spawn(reader, &file, left, (*memory)[static_cast<std::size_t>(i)]);
     }
     co_return;
   };
@@ -47,10 +48,10 @@ int main(int count, char** arguments) {
   bench::random_numbers random;
   for (const auto& row : bench::file_rows) {
     if (!rows.wants(row.name)) continue;
-    const auto memory = std::make_unique<char[]>(static_cast<std::size_t>(row.depth) * row.size);
+    const bench::page_buffers memory(row.depth, row.size);
     rows.measure(row.name, row.operations, [&](long n) {
       work_left left{n, row.size, &random};
-      eddy::run(runtime, readers, &file, &left, memory.get(), row.depth);
+      eddy::run(runtime, readers, &file, &left, &memory, row.depth);
     });
   }
 }

@@ -10,7 +10,7 @@
 
 namespace eddy::detail {
 
-// ---- Owners ------------------------------------------------------------------------------------------------------------
+// ---- Owners ------------------------------------------------------------------------------------
 
 void task_owner::ask_children(ask_list& asked) noexcept {
   stopping = true;
@@ -61,7 +61,7 @@ void spawned_base::gone_with_error() noexcept {
   if (!joined) home->fail(own_type().error(*this));
 }
 
-// ---- The root ----------------------------------------------------------------------------------------------------------
+// ---- The root ----------------------------------------------------------------------------------
 
 root::root() noexcept {
   children.child_ended = &child_ended;

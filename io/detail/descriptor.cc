@@ -40,7 +40,7 @@ int ask_here(const request& r) noexcept { return current_loop ? current_loop->as
 std::uint64_t closes_here() noexcept { return here().count; }
 void tell_of_next_close(linked_work& w) noexcept { here().told.push(w); }
 
-// ---- A wait ------------------------------------------------------------------------------------------------------------
+// ---- A wait ------------------------------------------------------------------------------------
 
 bool io_wait::refuse() noexcept {
   if (on && !on->usable()) {
@@ -87,7 +87,7 @@ void io_wait::end() noexcept {
   }
 }
 
-// ---- Closing -----------------------------------------------------------------------------------------------------------
+// ---- Closing -----------------------------------------------------------------------------------
 
 namespace {
 
@@ -161,7 +161,7 @@ void close_wait::closed_with(int answer) noexcept {
 
 eddy::result<void> close_wait::await_resume() const noexcept { return void_result(result); }
 
-// ---- A descriptor ------------------------------------------------------------------------------------------------------
+// ---- A descriptor ------------------------------------------------------------------------------
 
 descriptor::descriptor(int number, kind k) noexcept
     : number_(number), world_(current_loop ? current_loop->id() : 0), kind_(k) {}

@@ -133,7 +133,7 @@ result<listener> make_listener(const socket_address& at, const listen_options& o
   return listener(std::move(socket));
 }
 
-// ---- accept ------------------------------------------------------------------------------------------------------------
+// ---- accept ------------------------------------------------------------------------------------
 
 namespace {
 
@@ -242,7 +242,7 @@ void accept_wait::reported(work* w) noexcept {
   finish(w);
 }
 
-// ---- connect -----------------------------------------------------------------------------------------------------------
+// ---- connect -----------------------------------------------------------------------------------
 
 connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int refusal) noexcept
     : io_wait(nullptr, kind, with(verb::connect, to.data(), to.size())), to_(to) {

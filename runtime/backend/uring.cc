@@ -36,6 +36,7 @@
 
 #include "runtime/backend/uring_abi.h"
 #include "runtime/backend/uring_request.h"
+#include "runtime/backend/uring_setup.h"
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
 
@@ -59,7 +60,6 @@ constexpr std::uint32_t attempt_bytes = 64 * 1024;  // a longer copy would hold 
 // goes on.
 constexpr unsigned most_enters = 8;
 
-constexpr unsigned least_entries = 8;
 constexpr std::uint32_t none = 0xffffffff;
 constexpr std::uint32_t most_bytes = 0x7ffff000;  // of one read or write, as for the system calls
 
@@ -70,10 +70,6 @@ constexpr std::uint32_t patience = 16;
 constexpr std::uint64_t doorbell_data = 0xffffffff;
 constexpr std::uint64_t cancel_data = 0xfffffffe;
 
-constexpr std::size_t index(verb v) noexcept {
-  return static_cast<std::size_t>(v);
-}
-constexpr std::size_t verbs = index(verb::call) + 1;  // those that can be begun
 
 bool is_output(verb v) noexcept {
   return v == verb::write || v == verb::send || v == verb::send_message;
@@ -111,7 +107,7 @@ request rest_of(const request& r, std::uint32_t done) noexcept {
   return rest;
 }
 
-class uring final : public backend {
+class uring final : public backend, uring_ring {
  public:
   uring(const backend_parts&, const uring_limits&);
   ~uring() override;
@@ -135,11 +131,6 @@ class uring final : public backend {
     bool waiting = false;  // the entry in the kernel only waits until there is sense in the next
   };
   static_assert(sizeof(slot) == 24);
-
-  // Setting up.
-  void make_ring(unsigned entries, const uring_limits&);
-  void learn_opcodes();
-  bool understands(unsigned enter_flags) noexcept;
 
   // The steps of run().
   void issue_again(turn&) noexcept;
@@ -171,25 +162,20 @@ class uring final : public backend {
   void report(turn&, operation&, int result) noexcept;
   void leave(turn&, std::uint32_t, int result) noexcept;
 
-  unsigned to_submit() const noexcept { return io_uring_sq_ready(&ring_); }
-  unsigned to_reap() const noexcept { return io_uring_cq_ready(&ring_); }
+  unsigned to_submit() const noexcept { return io_uring_sq_ready(&ring); }
+  unsigned to_reap() const noexcept { return io_uring_cq_ready(&ring); }
   bool flagged() const noexcept {
-    return io_uring_smp_load_acquire(ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+    return io_uring_smp_load_acquire(ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
   }
 
   mailbox& inbox_;
   pool& workers_;
-  io_uring ring_{};
   int doorbell_ = -1;
   int host_ = -1;       // what a host sleeps on
   int host_bell_ = -1;  // in it: the kernel counts completions and task work there
   pid_t process_ = ::getpid();
   pid_t thread_ = ::gettid();
   std::size_t most_inside_;
-  bool in_ring_[verbs] = {};  // by verb: this kernel has its opcode
-  unsigned enter_flags_ = IORING_ENTER_GETEVENTS;
-  unsigned sleep_flags_ = 0;
-  bool absolute_ = false;  // timeouts are points in time
 
   std::vector<slot> slots_;
   std::uint32_t free_ = none;
@@ -206,93 +192,23 @@ class uring final : public backend {
 
 uring::uring(const backend_parts& parts, const uring_limits& limits)
     : inbox_(parts.inbox), workers_(parts.workers), most_inside_(limits.inside) {
-  slots_.reserve(std::max(parts.ring_entries, least_entries));
+  slots_.reserve(std::max(parts.ring_entries, least_ring_entries));
   doorbell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (doorbell_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
   try {
-    make_ring(std::max(parts.ring_entries, least_entries), limits);
+    make_ring(*this, std::max(parts.ring_entries, least_ring_entries), limits);
   } catch (...) {
     ::close(doorbell_);
     throw;
   }
-  if (limits.lacking != verb::nothing) in_ring_[index(limits.lacking)] = false;
-}
-
-void uring::make_ring(unsigned entries, const uring_limits& limits) {
-  constexpr unsigned base = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-  constexpr unsigned tellable = base | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG;
-  // The newest is stripped first. TASKRUN_FLAG needs one of the two ways to defer task work.
-  constexpr unsigned ladder[] = {
-      tellable | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,  // 6.1
-      tellable | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,   // 6.0
-      tellable | IORING_SETUP_COOP_TASKRUN,                                // 5.19
-      base | IORING_SETUP_SUBMIT_ALL,                                      // 5.18
-      base,
-  };
-  std::size_t rung = 0;
-  for (;;) {
-    io_uring_params p{};
-    p.flags = ladder[rung];
-    p.cq_entries = limits.completion_entries ? limits.completion_entries : entries * 16;
-    const int answer = io_uring_queue_init_params(entries, &ring_, &p);
-    if (answer == 0) break;
-    if (answer == -EINVAL && rung + 1 < std::size(ladder)) {
-      ++rung;
-    } else if (answer == -ENOMEM && entries > least_entries) {
-      entries = std::max(entries / 2, least_entries);
-    } else {
-      throw std::system_error(-answer, std::system_category(), "io_uring_setup");
-    }
-  }
-  // Timeouts in the enter (5.11), nothing lost in an overflow (5.5), and polls that stay armed:
-  // those have no bit of their own and came with RSRC_TAGS (5.13).
-  constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RSRC_TAGS;
-  if ((ring_.features & needed) != needed) {
-    io_uring_queue_exit(&ring_);
-    throw std::system_error(ENOSYS, std::system_category(), "io_uring of a kernel before 5.13");
-  }
-  try {
-    learn_opcodes();
-  } catch (...) {
-    io_uring_queue_exit(&ring_);
-    throw;
-  }
-  for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
-  io_uring_ring_dontfork(&ring_);  // a child's stray write must not reach the parent's ring
-  if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
-  const unsigned cores = std::max(std::thread::hardware_concurrency(), 2u);
-  // For files, and for what can wait for ever; without this, as many as there is memory for.
-  unsigned workers[2] = {2 * cores, 64};
-  io_uring_register_iowq_max_workers(&ring_, workers);
-  if (ring_.features & uring_abi::feature_no_iowait) sleep_flags_ |= uring_abi::enter_no_iowait;
-  absolute_ = understands(uring_abi::enter_abs_timer);
-}
-
-void uring::learn_opcodes() {
-  io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
-  if (!probe) throw std::system_error(ENOMEM, std::system_category(), "IORING_REGISTER_PROBE");
-  for (std::size_t v = 0; v < verbs; ++v) {
-    const std::uint8_t code = uring_opcode(static_cast<verb>(v));
-    in_ring_[v] = code != uring_no_opcode && io_uring_opcode_supported(probe, code);
-  }
-  io_uring_free_probe(probe);
-}
-
-/// Asks the kernel itself, by an enter that submits nothing and waits for nothing.
-bool uring::understands(unsigned enter_flags) noexcept {
-  __kernel_timespec ts{};
-  io_uring_getevents_arg extra{};
-  extra.sigmask_sz = _NSIG / 8;
-  extra.ts = reinterpret_cast<std::uintptr_t>(&ts);
-  return uring_enter(static_cast<unsigned>(ring_.enter_ring_fd), 0, 0,
-                     enter_flags_ | IORING_ENTER_EXT_ARG | enter_flags, &extra, sizeof extra) >= 0;
+  if (limits.lacking != verb::nothing) has_opcode[index(limits.lacking)] = false;
 }
 
 uring::~uring() {
   if (::getpid() == process_) {
-    io_uring_queue_exit(&ring_);
+    io_uring_queue_exit(&ring);
   } else {
-    ::close(ring_.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
+    ::close(ring.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
   if (host_ < 0) return;
@@ -373,7 +289,7 @@ void uring::take_over(turn& t) noexcept {
       if (reported_ < t.limit) report(t, *o, execute(r, false));
       continue;
     }
-    if (!in_ring_[index(r.what)]) {
+    if (!has_opcode[index(r.what)]) {
       const unsigned lane = 1u << static_cast<unsigned>(r.lane);
       if (full_lanes & lane) continue;  // behind one that was refused: their order stays
       if (!to_pool(*o)) full_lanes |= lane;
@@ -389,7 +305,7 @@ void uring::take_over(turn& t) noexcept {
     if (few && reported_ < t.limit && worth_an_attempt(r)) {
       const int answer = attempt(r, done);
       if (answer != -EAGAIN) {
-        --ring_.sq.sqe_tail;  // the entry was not needed
+        --ring.sq.sqe_tail;  // the entry was not needed
         report(t, *o, answer);
         continue;
       }
@@ -423,16 +339,16 @@ void uring::poll(turn& t) noexcept {
 }
 
 void uring::reap(turn& t) noexcept {
-  unsigned head = *ring_.cq.khead;
-  const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
+  unsigned head = *ring.cq.khead;
+  const unsigned tail = io_uring_smp_load_acquire(ring.cq.ktail);
   for (unsigned ahead = head; ahead != tail; ++ahead) {  // of many, each is cold
-    const auto i = static_cast<std::uint32_t>(ring_.cq.cqes[ahead & ring_.cq.ring_mask].user_data);
+    const auto i = static_cast<std::uint32_t>(ring.cq.cqes[ahead & ring.cq.ring_mask].user_data);
     if (i >= slots_.size() || !slots_[i].whose) continue;
     __builtin_prefetch(slots_[i].whose);
     __builtin_prefetch(reinterpret_cast<const char*>(slots_[i].whose) + 64);
   }
   for (; head != tail; ++head) {
-    const io_uring_cqe& c = ring_.cq.cqes[head & ring_.cq.ring_mask];
+    const io_uring_cqe& c = ring.cq.cqes[head & ring.cq.ring_mask];
     if (c.user_data == doorbell_data) {
       rung_ = !slept_;
       if (!(c.flags & IORING_CQE_F_MORE)) doorbell_armed_ = false;
@@ -445,14 +361,14 @@ void uring::reap(turn& t) noexcept {
     if (reported_ >= t.limit) break;
     arrived(t, i, c.res);
   }
-  io_uring_smp_store_release(ring_.cq.khead, head);
+  io_uring_smp_store_release(ring.cq.khead, head);
 }
 
 // ---- handing over
 
 /// Would what is handed over now, if it all ended at once, find no room in the completion ring?
 bool uring::crowded() const noexcept {
-  return to_reap() + to_submit() + 1 >= ring_.cq.ring_entries;  // 1: the doorbell
+  return to_reap() + to_submit() + 1 >= ring.cq.ring_entries;  // 1: the doorbell
 }
 
 /// Makes sure that there is a free slot.
@@ -471,10 +387,10 @@ bool uring::free_slot() noexcept {
 /// A submission entry to be written at once; where there is none, what is there is submitted first.
 /// Null: the kernel does not take it.
 io_uring_sqe* uring::entry() noexcept {
-  io_uring_sqe* q = io_uring_get_sqe(&ring_);
+  io_uring_sqe* q = io_uring_get_sqe(&ring);
   if (q || refusals_) return q;
   accepted(enter(to_submit(), 0, time_point::min()));
-  return io_uring_get_sqe(&ring_);
+  return io_uring_get_sqe(&ring);
 }
 
 void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
@@ -581,18 +497,18 @@ time_point uring::pause_over() noexcept {
 
 /// The one place that calls io_uring_enter.
 int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
-  ring_.sq.sqe_head = ring_.sq.sqe_tail;
-  io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
-  unsigned flags = enter_flags_;
+  ring.sq.sqe_head = ring.sq.sqe_tail;
+  io_uring_smp_store_release(ring.sq.ktail, ring.sq.sqe_tail);
+  unsigned flags = enter_flags;
   __kernel_timespec ts{};
   io_uring_getevents_arg extra{};
   void* argument = nullptr;
   std::size_t size = _NSIG / 8;
   if (wait) {
-    flags |= sleep_flags_;
+    flags |= sleep_flags;
     if (until != time_point::max()) {
       auto ns = until.time_since_epoch().count();
-      if (absolute_) {
+      if (absolute_timeouts) {
         flags |= uring_abi::enter_abs_timer;
       } else {
         ns -= now().time_since_epoch().count();
@@ -612,7 +528,7 @@ int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
   }
   ++counts_.enters;
   const uring_enter_function call = uring_enter_hook ? uring_enter_hook : uring_enter;
-  return call(static_cast<unsigned>(ring_.enter_ring_fd), submit, wait, flags, argument, size);
+  return call(static_cast<unsigned>(ring.enter_ring_fd), submit, wait, flags, argument, size);
 }
 
 /// What each answer of an enter means. False: the kernel has no room now; what it did not take is
@@ -717,7 +633,7 @@ int uring::native_handle() noexcept {
   bell.events = EPOLLIN;
   epoll_event door{};
   door.events = EPOLLIN | EPOLLET;
-  if (host_ < 0 || host_bell_ < 0 || io_uring_register_eventfd(&ring_, host_bell_) < 0 ||
+  if (host_ < 0 || host_bell_ < 0 || io_uring_register_eventfd(&ring, host_bell_) < 0 ||
       ::epoll_ctl(host_, EPOLL_CTL_ADD, host_bell_, &bell) < 0 ||
       ::epoll_ctl(host_, EPOLL_CTL_ADD, doorbell_, &door) < 0) {
     misuse("native_handle: no descriptor or memory is left", std::strerror(errno));

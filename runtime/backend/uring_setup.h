@@ -1,0 +1,30 @@
+// The ring of an io_uring backend, and what its kernel can do. Private.
+#pragma once
+
+#include <liburing.h>
+
+#include "runtime/backend/uring.h"
+#include "runtime/backend/uring_request.h"
+
+namespace eddy::detail {
+
+inline constexpr unsigned least_ring_entries = 8;
+
+constexpr std::size_t index(verb v) noexcept {
+  return static_cast<std::size_t>(v);
+}
+inline constexpr std::size_t verbs = index(verb::call) + 1;  // those that can be begun
+
+struct uring_ring {
+  io_uring ring{};
+  bool has_opcode[verbs] = {};  // by verb: this kernel has its opcode
+  unsigned enter_flags = IORING_ENTER_GETEVENTS;
+  unsigned sleep_flags = 0;
+  bool absolute_timeouts = false;  // timeouts are points in time
+};
+
+/// Strips flags that this kernel does not know, one by one, and halves the entries where there is no
+/// memory for them. Throws std::system_error with the errno that refused it.
+void make_ring(uring_ring& made, unsigned entries, const uring_limits&);
+
+}  // namespace eddy::detail
