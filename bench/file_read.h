@@ -1,5 +1,6 @@
-// The shape of row 11, for all contenders: a file that is in the page cache, read at random places, so many reads on their
-// way at a time. Each read is compared at its two ends; before the first, the whole file once.
+// The shape of row 11, for all contenders: a file that is in the page cache, read at random places,
+// so many reads on their way at a time. Each read is compared at its two ends; before the first,
+// the whole file once.
 #pragma once
 
 #include <fcntl.h>
@@ -36,7 +37,8 @@ inline std::uint64_t word_at(std::uint64_t offset) noexcept {
   return (offset + 1) * 0x9e3779b97f4a7c15u;
 }
 
-/// Makes the file, and reads it, so that it is cached. It has no name any more: read it through /proc/self/fd.
+/// Makes the file, and reads it, so that it is cached. It has no name any more: read it through
+/// /proc/self/fd.
 class cached_file {
  public:
   cached_file() {

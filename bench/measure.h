@@ -1,8 +1,10 @@
-// What every benchmark program shares: which rows it was asked for, how a row is timed, and how it is printed.
-// A program is called as `PROGRAM [--scale=0.1] [ROW...]`; no ROW means all of its rows. For each it prints one line,
-// `row<TAB>figure` (nanoseconds unless the row's name says bytes), and for timed rows `row.cpu` (the CPU time of the whole
-// process for each operation) and `row.operations` (how many were made). A row that a program does not have prints
-// nothing. A limit that is written in several ways takes --variant=NAME, and prints its names when called with --variants.
+// What every benchmark program shares: which rows it was asked for, how a row is timed, and how it
+// is printed. A program is called as `PROGRAM [--scale=0.1] [ROW...]`; no ROW means all of its
+// rows. For each it prints one line,
+// `row<TAB>figure` (nanoseconds unless the row's name says bytes), and for timed rows `row.cpu`
+// (the CPU time of the whole process for each operation) and `row.operations` (how many were made).
+// A row that a program does not have prints nothing. A limit that is written in several ways takes
+// --variant=NAME, and prints its names when called with --variants.
 #pragma once
 
 #include <pthread.h>
@@ -45,12 +47,14 @@ inline const cpu_set_t& given_cores() noexcept {
   return given;
 }
 
-/// The calling thread may run on all cores this process was started on. (A new thread keeps to those of its maker.)
+/// The calling thread may run on all cores this process was started on. (A new thread keeps to
+/// those of its maker.)
 inline void unpin_thread() noexcept {
   pthread_setaffinity_np(pthread_self(), sizeof given_cores(), &given_cores());
 }
 
-/// The calling thread keeps to the last core but `index` of those this process was started on; with one core, to that.
+/// The calling thread keeps to the last core but `index` of those this process was started on; with
+/// one core, to that.
 inline void pin_thread(int index) noexcept {
   const cpu_set_t& given = given_cores();
   const int wanted = std::max(0, CPU_COUNT(&given) - 1 - index);
@@ -107,8 +111,9 @@ class program {
     return rows_.empty() || std::find(rows_.begin(), rows_.end(), row) != rows_.end();
   }
 
-  /// Times body(n) for about `operations` operations in all, cut into slices; the figure is the median slice, so that
-  /// one that was pre-empted does not count. The first slice only warms up. (The CPU time is that of all.)
+  /// Times body(n) for about `operations` operations in all, cut into slices; the figure is the
+  /// median slice, so that one that was pre-empted does not count. The first slice only warms up.
+  /// (The CPU time is that of all.)
   template <class Body>
   void measure(const char* row, double operations, Body body) const {
     if (!wants(row)) return;

@@ -1,5 +1,5 @@
-// How the memory and start-up rows (14) are taken: the growth of the resident set, and the time from start to exit of
-// this very program called with --empty.
+// How the memory and start-up rows (14) are taken: the growth of the resident set, and the time
+// from start to exit of this very program called with --empty.
 #pragma once
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
-// The shape of row 12, for all contenders: a job that adds one, on another thread, and its result back; one at a time, or 64
-// on their way. Where there are two cores, the threads of the pool are free to run on either.
+// The shape of row 12, for all contenders: a job that adds one, on another thread, and its result
+// back; one at a time, or 64 on their way. Where there are two cores, the threads of the pool are
+// free to run on either.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The shape of row 7, for all contenders: pairs of connected sockets in one loop. One end sends 64 bytes, the other sends
-// them back; a round trip is one operation, and what comes back is compared.
+// The shape of row 7, for all contenders: pairs of connected sockets in one loop. One end sends 64
+// bytes, the other sends them back; a round trip is one operation, and what comes back is compared.
 #pragma once
 
 #include <array>
@@ -19,8 +19,8 @@ inline message message_of(long n) noexcept {
   return m;
 }
 
-/// What is received into: larger than a message, as a program's buffers are. (A receive that fills its buffer to the last
-/// byte costs every edge-triggered program one more, which finds nothing.)
+/// What is received into: larger than a message, as a program's buffers are. (A receive that fills
+/// its buffer to the last byte costs every edge-triggered program one more, which finds nothing.)
 struct read_buffer {
   std::array<char, 4096> bytes;
   bool holds(const message& m) const noexcept {

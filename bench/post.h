@@ -1,6 +1,6 @@
-// The shape of row 13, for all contenders: another thread posts to a loop that sleeps, and waits until it has run, and that
-// again; or it posts as fast as it can to a loop that is busy, which runs all of it. The loop has a core of its own where
-// there are two.
+// The shape of row 13, for all contenders: another thread posts to a loop that sleeps, and waits
+// until it has run, and that again; or it posts as fast as it can to a loop that is busy, which
+// runs all of it. The loop has a core of its own where there are two.
 #pragma once
 
 #include <linux/futex.h>

@@ -1,6 +1,7 @@
-// What the echo servers of rows 8, 10 and 16 have in common. A server is called as `PROGRAM [--busy] [--hold]`, prints `listening`
-// and its port, and serves until it is killed. With --busy a task beside the connections computes a slice and yields, again
-// and again (row 16). With --hold it has small buffers: 10,000 connections are to be held (row 14).
+// What the echo servers of rows 8, 10 and 16 have in common. A server is called as `PROGRAM
+// [--busy] [--hold]`, prints `listening` and its port, and serves until it is killed. With --busy a
+// task beside the connections computes a slice and yields, again and again (row 16). With --hold it
+// has small buffers: 10,000 connections are to be held (row 14).
 #pragma once
 
 #include <arpa/inet.h>

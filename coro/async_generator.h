@@ -28,7 +28,8 @@ struct generator_promise final : task_promise {
   struct yield_awaiter : awaiter_tag {
     yield_awaiter() noexcept {}
     bool await_ready() const noexcept { return false; }
-    void await_suspend(handle h, std::source_location where = std::source_location::current()) const noexcept {
+    void await_suspend(
+        handle h, std::source_location where = std::source_location::current()) const noexcept {
       promise_base& p = h.promise();
       p.where = where;
       p.end = ending::value;  // this step has ended
@@ -63,8 +64,9 @@ struct generator_promise final : task_promise {
 
 }  // namespace detail
 
-/// A coroutine that co_yields values and may await in between. Moved (not while next() waits). Its exceptions come out of
-/// next(). Stopped in next(), it is finished. Destroying it in next() aborts.
+/// A coroutine that co_yields values and may await in between. Moved (not while next() waits). Its
+/// exceptions come out of next(). Stopped in next(), it is finished. Destroying it in next()
+/// aborts.
 template <class T>
 class [[nodiscard]] async_generator {
   static_assert(std::is_object_v<T>, "async_generator<T>: an object type");
@@ -92,7 +94,8 @@ class [[nodiscard]] async_generator {
   ///
   /// Result      std::optional<T>: nullopt: it has ended
   /// Errors      an exception of the body, once; then it has ended
-  /// Cancel      reaches what the body waits for; stopped, the body's frame is gone and the generator has ended
+  /// Cancel      reaches what the body waits for; stopped, the body's frame is gone and the
+  ///             generator has ended
   /// Lifetime    the generator must outlive the await
   awaitable next() noexcept { return awaitable(*this); }
 
@@ -121,11 +124,14 @@ class async_generator<T>::awaiter : public detail::awaiter_tag {
   ~awaiter() {
     if (began_) generator_.waiting_ = false;
   }
-  bool await_ready() const noexcept { return !generator_.handle_ || generator_.handle_.promise().finished; }
+  bool await_ready() const noexcept {
+    return !generator_.handle_ || generator_.handle_.promise().finished;
+  }
   template <detail::our_promise P>
   bool await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
-    if (generator_.waiting_) detail::misuse("a second next() of an async_generator while one waits");
+    if (generator_.waiting_)
+      detail::misuse("a second next() of an async_generator while one waits");
     detail::promise_base& mine = h.promise();
     mine.where = where;
     if (mine.of->stop_requested) {

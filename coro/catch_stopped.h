@@ -66,8 +66,8 @@ class [[nodiscard]] catch_stopped_awaitable {
 
 }  // namespace detail
 
-/// Awaits `aw`, and gives its result; nothing where it was stopped. The task itself then goes on, until its next suspension
-/// where it was asked to stop as well.
+/// Awaits `aw`, and gives its result; nothing where it was stopped. The task itself then goes on,
+/// until its next suspension where it was asked to stop as well.
 ///
 /// Result      std::optional<R>: nullopt: stopped. void is std::monostate
 /// Errors      exceptions pass

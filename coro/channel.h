@@ -18,14 +18,17 @@
 
 namespace eddy {
 
-/// Elements are received in the order in which they were sent; senders and receivers are served first in, first out.
-/// Capacity 0 is a rendezvous: a send ends when somebody receives. Destroying it with waiters aborts. Its loop's thread only.
+/// Elements are received in the order in which they were sent; senders and receivers are served
+/// first in, first out. Capacity 0 is a rendezvous: a send ends when somebody receives. Destroying
+/// it with waiters aborts. Its loop's thread only.
 template <class T>
 class channel {
-  static_assert(std::is_object_v<T> && std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+  static_assert(std::is_object_v<T> && std::is_nothrow_move_constructible_v<T> &&
+                    std::is_nothrow_destructible_v<T>,
                 "channel<T>: T must move without throwing");
   static_assert(detail::safe_element<T>,
-                "g++ < 13 destroys an aggregate twice that stands as a temporary in a co_await expression (bug 99576), as "
+                "g++ < 13 destroys an aggregate twice that stands as a temporary in a co_await "
+                "expression (bug 99576), as "
                 "in co_await c.send({1, \"x\"}): give the type a constructor");
 
  public:
@@ -35,7 +38,8 @@ class channel {
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
   ~channel() {
-    if (!senders_.empty() || !receivers_.empty()) detail::misuse("a channel is destroyed while tasks wait for it");
+    if (!senders_.empty() || !receivers_.empty())
+      detail::misuse("a channel is destroyed while tasks wait for it");
     while (count_) drop_first();
   }
 
@@ -45,7 +49,8 @@ class channel {
   ///
   /// Result      result<void>
   /// Errors      errc::closed: the channel is closed, and the element was not sent
-  /// Cancel      stops the task; the element was not sent and is destroyed. One that was taken already is delivered
+  /// Cancel      stops the task; the element was not sent and is destroyed. One that was taken
+  ///             already is delivered
   /// Lifetime    the channel must outlive the await
   send_awaitable send(T element) noexcept { return send_awaitable(*this, std::move(element)); }
   /// Waits for an element.
@@ -63,8 +68,8 @@ class channel {
     get(element);
     return element;
   }
-  /// Waiting senders get errc::closed, what is buffered can still be received, waiting receivers get nullopt. Harmless the
-  /// second time.
+  /// Waiting senders get errc::closed, what is buffered can still be received, waiting receivers
+  /// get nullopt. Harmless the second time.
   void close() noexcept {
     closed_ = true;
     while (detail::linked_work* w = receivers_.pop()) make_ready(*w);
@@ -83,7 +88,8 @@ class channel {
     template <detail::our_promise P>
     void await_suspend(std::coroutine_handle<P> h,
                        std::source_location where = std::source_location::current()) noexcept {
-      static constexpr detail::wait_type wait{detail::wait_work, "channel::send", &cancel_listed, nullptr};
+      static constexpr detail::wait_type wait{detail::wait_work, "channel::send", &cancel_listed,
+                                              nullptr};
       if (!detail::enter(*this, h.promise(), wait, where)) return;
       if (channel_.closed_ || channel_.has_room()) {
         sent_ = !channel_.closed_ && channel_.put(element_);
@@ -115,7 +121,8 @@ class channel {
     template <detail::our_promise P>
     void await_suspend(std::coroutine_handle<P> h,
                        std::source_location where = std::source_location::current()) noexcept {
-      static constexpr detail::wait_type wait{detail::wait_work, "channel::receive", &cancel_listed, nullptr};
+      static constexpr detail::wait_type wait{detail::wait_work, "channel::receive", &cancel_listed,
+                                              nullptr};
       if (!detail::enter(*this, h.promise(), wait, where)) return;
       if (channel_.closed_ || channel_.has_element()) {
         channel_.get(element_);
@@ -137,7 +144,8 @@ class channel {
     alignas(T) unsigned char bytes[sizeof(T)];
   };
 
-  /// Still waiting: withdrawn. Served already: its result is delivered, and the task stops at its next suspension.
+  /// Still waiting: withdrawn. Served already: its result is delivered, and the task stops at its
+  /// next suspension.
   static void cancel_listed(detail::work& w, detail::ask_list&) noexcept {
     auto& self = static_cast<detail::linked_work&>(w);
     if (!self.is_linked()) return;
@@ -200,7 +208,9 @@ template <class T>
 class [[nodiscard]] channel<T>::send_awaitable {
  public:
   send_awaitable(channel& c, T&& element) noexcept : channel_(c), element_(std::move(element)) {}
-  send_awaiter operator co_await() && noexcept { return send_awaiter(channel_, std::move(element_)); }
+  send_awaiter operator co_await() && noexcept {
+    return send_awaiter(channel_, std::move(element_));
+  }
 
  private:
   channel& channel_;

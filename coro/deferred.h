@@ -19,7 +19,8 @@ template <class T>
 class deferred {
   static_assert(std::is_object_v<T>, "deferred<T>: an object type");
   static_assert(detail::safe_element<T>,
-                "g++ < 13 destroys an aggregate twice that stands as a temporary in a co_await expression (bug 99576): give "
+                "g++ < 13 destroys an aggregate twice that stands as a temporary in a co_await "
+                "expression (bug 99576): give "
                 "the type a constructor");
 
  public:

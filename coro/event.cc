@@ -16,7 +16,8 @@ void event::set() noexcept {
   while (linked_work* w = waiting_.pop()) make_ready(*w);
 }
 
-constinit const wait_type event::awaiter::wait_{wait_work, "event::wait", &event::awaiter::cancel, nullptr};
+constinit const wait_type event::awaiter::wait_{wait_work, "event::wait", &event::awaiter::cancel,
+                                                nullptr};
 
 void event::awaiter::cancel(work& w, ask_list&) noexcept {
   auto& self = static_cast<linked_work&>(w);

@@ -9,8 +9,9 @@
 
 namespace eddy {
 
-/// Manual reset: set() wakes everybody who waits, and lets everybody through until reset(). Waiters go on in the order in
-/// which they came. Destroying it with waiters aborts. Its loop's thread only.
+/// Manual reset: set() wakes everybody who waits, and lets everybody through until reset(). Waiters
+/// go on in the order in which they came. Destroying it with waiters aborts. Its loop's thread
+/// only.
 class event {
  public:
   event() noexcept = default;
@@ -68,6 +69,8 @@ class [[nodiscard]] event::awaitable {
   event& event_;
 };
 
-inline event::awaitable event::wait() noexcept { return awaitable(*this); }
+inline event::awaitable event::wait() noexcept {
+  return awaitable(*this);
+}
 
 }  // namespace eddy

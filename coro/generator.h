@@ -48,13 +48,17 @@ class [[nodiscard]] generator {
     using difference_type = std::ptrdiff_t;
     using value_type = generator::value_type;
     iterator() noexcept = default;
-    reference operator*() const noexcept { return static_cast<reference>(*handle_.promise().current_); }
+    reference operator*() const noexcept {
+      return static_cast<reference>(*handle_.promise().current_);
+    }
     iterator& operator++() {
       handle_.resume();
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.handle_.done(); }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
+      return i.handle_.done();
+    }
 
    private:
     friend generator;

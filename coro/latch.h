@@ -8,7 +8,8 @@
 
 namespace eddy {
 
-/// Counts down once; at zero everybody who waits goes on, and later waits are given at once. Its loop's thread only.
+/// Counts down once; at zero everybody who waits goes on, and later waits are given at once. Its
+/// loop's thread only.
 class latch {
  public:
   explicit latch(std::size_t count) noexcept : left_(count) {

@@ -11,8 +11,8 @@
 
 namespace eddy {
 
-/// Handed over first in, first out: unlocking gives it to the one who has waited longest, before anybody else can take it.
-/// Destroying it with waiters aborts. Its loop's thread only.
+/// Handed over first in, first out: unlocking gives it to the one who has waited longest, before
+/// anybody else can take it. Destroying it with waiters aborts. Its loop's thread only.
 class mutex {
  public:
   mutex() noexcept = default;
@@ -43,7 +43,8 @@ class mutex {
   ///
   /// Result      a guard that unlocks
   /// Errors      none
-  /// Cancel      stops the task, in the same drain, and its place is gone; a lock that was handed over already is delivered
+  /// Cancel      stops the task, in the same drain, and its place is gone; a lock that was handed
+  ///             over already is delivered
   /// Lifetime    the mutex must outlive the guard
   awaitable lock() noexcept;
   /// The guard, if the mutex is free.
@@ -91,6 +92,8 @@ class [[nodiscard]] mutex::awaitable {
   mutex& mutex_;
 };
 
-inline mutex::awaitable mutex::lock() noexcept { return awaitable(*this); }
+inline mutex::awaitable mutex::lock() noexcept {
+  return awaitable(*this);
+}
 
 }  // namespace eddy

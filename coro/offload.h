@@ -56,11 +56,13 @@ class offload_awaiter : operation_wait {
     auto& self = *static_cast<offload_awaiter*>(context);
     try {
       if constexpr (std::is_void_v<R>) {
-        std::apply([&self](A&... a) { std::invoke(self.callable_, std::move(a)...); }, self.arguments_);
+        std::apply([&self](A&... a) { std::invoke(self.callable_, std::move(a)...); },
+                   self.arguments_);
         self.out_.set_value();
       } else {
-        self.out_.set_value(
-            std::apply([&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); }, self.arguments_));
+        self.out_.set_value(std::apply(
+            [&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); },
+            self.arguments_));
       }
     } catch (...) {
       self.out_.set_error(std::current_exception());
@@ -76,7 +78,8 @@ template <class F, class... A>
 class [[nodiscard]] offload_awaitable {
  public:
   using result_type = std::invoke_result_t<F&, A...>;
-  offload_awaitable(pool_lane lane, F&& f, A&&... a) : lane_(lane), callable_(std::move(f)), arguments_(std::move(a)...) {}
+  offload_awaitable(pool_lane lane, F&& f, A&&... a)
+      : lane_(lane), callable_(std::move(f)), arguments_(std::move(a)...) {}
   offload_awaiter<result_type, F, A...> operator co_await() && noexcept {
     return offload_awaiter<result_type, F, A...>(lane_, callable_, arguments_);
   }
@@ -89,21 +92,23 @@ class [[nodiscard]] offload_awaitable {
 
 }  // namespace detail
 
-/// Calls `fn(args...)` on a thread of the pool, in the lane's order of arrival. Where the lane's queue is full, the await
-/// waits for room first.
+/// Calls `fn(args...)` on a thread of the pool, in the lane's order of arrival. Where the lane's
+/// queue is full, the await waits for room first.
 ///
 /// Result      what the function returned; its exception is rethrown
 /// Errors      std::system_error where no thread could be started
-/// Cancel      still queued: taken back, the task stops. Running: waited for, and its result is delivered
-/// Lifetime    callable and arguments are kept in the awaitable; what they refer to must outlive the await
+/// Cancel      still queued: taken back, the task stops. Running: waited for, and its result is
+///             delivered
+/// Lifetime    callable and arguments are kept in the awaitable; what they refer to must outlive
+///             the await
 /// Threads     the function runs on a thread of the pool, the task goes on on its own
 template <class F, class... A>
   requires std::is_invocable_v<std::decay_t<F>&, std::decay_t<A>...>
 auto offload(pool_lane lane, F&& fn, A&&... args) {
   EDDY_SAFE_TEMPORARY(F);
   (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
-  return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(lane, std::decay_t<F>(std::forward<F>(fn)),
-                                                                        std::decay_t<A>(std::forward<A>(args))...);
+  return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(
+      lane, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
 }
 
 /// The same in the lane for computing.

@@ -54,9 +54,11 @@ class ok_awaiter : boundary {
  private:
   template <class, class>
   friend class branch;
-  bool leaves_task() noexcept { return give_ && body_.out.how() == ending::value && !body_.out.value(); }
-  /// The frame stays suspended at this co_await, with the error in its promise as if it had co_returned it; whoever takes
-  /// its value destroys it, and so its locals.
+  bool leaves_task() noexcept {
+    return give_ && body_.out.how() == ending::value && !body_.out.value();
+  }
+  /// The frame stays suspended at this co_await, with the error in its promise as if it had
+  /// co_returned it; whoever takes its value destroys it, and so its locals.
   void leave_task() noexcept {
     promise_base& p = waiter();
     give_(p, body_.out.value().error());
@@ -73,7 +75,9 @@ class ok_awaiter : boundary {
     }
   }
 
-  static ok_awaiter& of(work& w) noexcept { return static_cast<ok_awaiter&>(static_cast<boundary&>(w)); }
+  static ok_awaiter& of(work& w) noexcept {
+    return static_cast<ok_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& asked) noexcept { asked.ask(of(w).body_.inner); }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     f(x, static_cast<const ok_awaiter&>(static_cast<const boundary&>(w)).body_.inner);
@@ -87,7 +91,9 @@ template <class A>
 class [[nodiscard]] ok_awaitable {
  public:
   explicit ok_awaitable(A&& a) : awaited_(std::forward<A>(a)) {}
-  ok_awaiter<A&&> operator co_await() && noexcept { return ok_awaiter<A&&>(static_cast<A&&>(awaited_)); }
+  ok_awaiter<A&&> operator co_await() && noexcept {
+    return ok_awaiter<A&&>(static_cast<A&&>(awaited_));
+  }
 
  private:
   A awaited_;
@@ -95,8 +101,9 @@ class [[nodiscard]] ok_awaitable {
 
 }  // namespace detail
 
-/// Awaits `aw`, which gives a result<T>: the value, or the task is left with the error: a task<result<U>> ends with it (no
-/// exception is thrown, no catch sees it, the locals are destroyed), any other task throws std::system_error.
+/// Awaits `aw`, which gives a result<T>: the value, or the task is left with the error: a
+/// task<result<U>> ends with it (no exception is thrown, no catch sees it, the locals are
+/// destroyed), any other task throws std::system_error.
 ///
 /// Result      T
 /// Errors      the result's error, as above

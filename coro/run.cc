@@ -28,14 +28,16 @@ void run_main(runtime& rt, main_chain& main) {
   main.run();
   settle(l);
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-  if (!main.done && waiter_of(main).where.line() == 0) body_was_not_compiled();  // neither ended nor at a co_await
+  if (!main.done && waiter_of(main).where.line() == 0)
+    body_was_not_compiled();  // neither ended nor at a co_await
 #endif
   l.drain();
   tick_while_held(l);
 
   std::string waiting;
   if (tasks.foreground()) {
-    // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled, shields too.
+    // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled,
+    // shields too.
     waiting = "deadlock: nothing is pending, and nothing can wake what waits:" + tasks.describe();
     l.begin_stop();
     tasks.stop(true);

@@ -15,8 +15,8 @@
 
 namespace eddy {
 
-/// run(): nothing is pending, and tasks still wait: nothing can ever wake them. what() lists each waiting task, what it
-/// waits for, and the file and line.
+/// run(): nothing is pending, and tasks still wait: nothing can ever wake them. what() lists each
+/// waiting task, what it waits for, and the file and line.
 class deadlock : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -30,7 +30,8 @@ struct main_chain : chain {
   bool done = false;
 };
 
-/// Runs the loop until main and everything that was spawned have ended; throws deadlock, and what nobody joined.
+/// Runs the loop until main and everything that was spawned have ended; throws deadlock, and what
+/// nobody joined.
 void run_main(runtime& rt, main_chain& main);
 
 template <class T, class Make>
@@ -105,9 +106,10 @@ T run_made(runtime& rt, Make make) {
 
 }  // namespace detail
 
-/// Runs `main` and everything that it begins, and returns its value when main has ended and nothing is pending. Throws what
-/// main threw; what a root task or callback threw and nobody joined; deadlock; stopped_error if main was stopped;
-/// std::system_error where an explicit choice of backend cannot be had.
+/// Runs `main` and everything that it begins, and returns its value when main has ended and nothing
+/// is pending. Throws what main threw; what a root task or callback threw and nobody joined;
+/// deadlock; stopped_error if main was stopped; std::system_error where an explicit choice of
+/// backend cannot be had.
 template <class T>
 T run(runtime& rt, task<T> main) {
   return detail::run_made<T>(rt, [&main] { return std::move(main); });
@@ -125,7 +127,8 @@ template <class F, class... A>
   requires detail::task_function<F, A...>
 auto run(runtime& rt, F main, A... args) {
   using T = detail::task_value<std::invoke_result_t<F&, A...>>;
-  return detail::run_made<T>(rt, [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+  return detail::run_made<T>(rt,
+                             [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
 }
 
 template <class F, class... A>
@@ -133,7 +136,8 @@ template <class F, class... A>
 auto run(F main, A... args) {
   runtime rt;
   using T = detail::task_value<std::invoke_result_t<F&, A...>>;
-  return detail::run_made<T>(rt, [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+  return detail::run_made<T>(rt,
+                             [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
 }
 
 }  // namespace eddy

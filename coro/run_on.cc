@@ -4,13 +4,16 @@
 namespace eddy::detail {
 
 namespace {
-run_on_base& call_of(work* w) noexcept { return *static_cast<run_on_base::message*>(w)->call; }
+run_on_base& call_of(work* w) noexcept {
+  return *static_cast<run_on_base::message*>(w)->call;
+}
 }  // namespace
 
 constinit const work_type run_on_base::request_type{&run_request, nullptr, &drop_request};
 constinit const work_type run_on_base::cancel_type{&run_cancel, nullptr, &drop_cancel};
 constinit const work_type run_on_base::report_type{&run_report, nullptr, &drop_answer};
-constinit const work_type run_on_base::cancel_answer_type{&run_cancel_answer, nullptr, &drop_answer};
+constinit const work_type run_on_base::cancel_answer_type{&run_cancel_answer, nullptr,
+                                                          &drop_answer};
 constinit const wait_type run_on_base::wait{wait_work, "run_on", &cancel_wait, nullptr};
 
 void run_on_base::send_request(loop& home) noexcept {
@@ -35,7 +38,8 @@ void run_on_base::cancel_wait(work& w, ask_list&) noexcept {
 
 void run_on_base::send_cancel() noexcept {
   cancel_sent = true;
-  if (!send(there_address, cancel)) cancel_answered = true;  // its runtime has ended: the report is here or on its way
+  if (!send(there_address, cancel))
+    cancel_answered = true;  // its runtime has ended: the report is here or on its way
 }
 
 // ---- On the other side's thread ----
@@ -59,7 +63,9 @@ void run_on_base::send_report() noexcept {
   static_cast<void>(send(here_address, report));
 }
 
-void run_on_base::drop_request(work* w) noexcept { call_of(w).send_report(); }
+void run_on_base::drop_request(work* w) noexcept {
+  call_of(w).send_report();
+}
 void run_on_base::drop_cancel(work* w) noexcept {
   run_on_base& call = call_of(w);
   static_cast<void>(send(call.here_address, call.cancel_answer));
@@ -79,7 +85,8 @@ void run_on_base::run_cancel_answer(work* w) noexcept {
   call.answered();
 }
 
-/// The caller's runtime ends with answers on the way: its tasks have been waited for, so this cannot be.
+/// The caller's runtime ends with answers on the way: its tasks have been waited for, so this
+/// cannot be.
 void run_on_base::drop_answer(work*) noexcept {}
 
 void run_on_base::answered() noexcept {

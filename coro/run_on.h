@@ -20,9 +20,10 @@ namespace eddy {
 
 namespace detail {
 
-/// Both sides of one run_on. It lives in the caller's awaiter; each field belongs to one side, and passes to the other with
-/// a message through its mailbox. Messages: to the other side the request, then at most one cancel; back, one report, and
-/// one answer to the cancel. The caller goes on when all that were sent have been answered.
+/// Both sides of one run_on. It lives in the caller's awaiter; each field belongs to one side, and
+/// passes to the other with a message through its mailbox. Messages: to the other side the request,
+/// then at most one cancel; back, one report, and one answer to the cancel. The caller goes on when
+/// all that were sent have been answered.
 struct run_on_base : work {
   run_on_base(runtime& other) noexcept : other_side(other) {}
 
@@ -34,7 +35,8 @@ struct run_on_base : work {
   // The caller's side.
   runtime& other_side;
   loop* here = nullptr;
-  std::shared_ptr<guard_block> here_address;  // either runtime may end while the other thread still rings its doorbell
+  std::shared_ptr<guard_block>
+      here_address;  // either runtime may end while the other thread still rings its doorbell
   std::shared_ptr<guard_block> there_address;
   pending_guard guard;  // holds the other side
   bool cancel_sent = false;
@@ -102,7 +104,8 @@ class run_on_awaiter : run_on_base, public awaiter_tag {
   }
 
  private:
-  /// What is spawned there: the call. It goes when the task has ended, or was stopped before it began, and then reports.
+  /// What is spawned there: the call. It goes when the task has ended, or was stopped before it
+  /// began, and then reports.
   struct there {
     run_on_awaiter* call;
     explicit there(run_on_awaiter& c) noexcept : call(&c) {}
@@ -119,7 +122,9 @@ class run_on_awaiter : run_on_base, public awaiter_tag {
   }
   static task<> carry_out(run_on_awaiter* self) {
     try {
-      task<T> body = std::apply([self](A&... a) { return std::invoke(self->callable_, std::move(a)...); }, self->arguments_);
+      task<T> body =
+          std::apply([self](A&... a) { return std::invoke(self->callable_, std::move(a)...); },
+                     self->arguments_);
       if constexpr (std::is_void_v<T>) {
         co_await std::move(body);
         self->out_.set_value();
@@ -155,22 +160,23 @@ class [[nodiscard]] run_on_awaitable {
 
 }  // namespace detail
 
-/// Runs `fn(args...)`, a task, as a root task of another runtime, on its thread, and brings back its end.
+/// Runs `fn(args...)`, a task, as a root task of another runtime, on its thread, and brings back
+/// its end.
 ///
 /// Result      T
-/// Errors      its exception is rethrown; stopped_error where it was stopped there by something else than this cancel, or
-///             the other runtime ended before it ran
+/// Errors      its exception is rethrown; stopped_error where it was stopped there by something
+///             else than this cancel, or the other runtime ended before it ran
 /// Cancel      is sent after it; the await ends with the other side's report
-/// Lifetime    the other runtime must outlive the await; callable and arguments are kept in the awaitable, and are used and
-///             moved from on the other thread
+/// Lifetime    the other runtime must outlive the await; callable and arguments are kept in the
+///             awaitable, and are used and moved from on the other thread
 /// Threads     the loop here waits as for an operation; a guard holds the loop there
 template <class F, class... A>
   requires detail::task_function<std::decay_t<F>, std::decay_t<A>...>
 auto run_on(runtime& other, F&& fn, A&&... args) {
   EDDY_SAFE_TEMPORARY(F);
   (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
-  return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(other, std::decay_t<F>(std::forward<F>(fn)),
-                                                                       std::decay_t<A>(std::forward<A>(args))...);
+  return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(
+      other, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
 }
 
 }  // namespace eddy

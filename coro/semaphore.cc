@@ -22,7 +22,8 @@ void semaphore::release(std::size_t count) noexcept {
   free_ += count;
 }
 
-constinit const wait_type semaphore::awaiter::wait_{wait_work, "semaphore::acquire", &semaphore::awaiter::cancel, nullptr};
+constinit const wait_type semaphore::awaiter::wait_{wait_work, "semaphore::acquire",
+                                                    &semaphore::awaiter::cancel, nullptr};
 
 void semaphore::awaiter::cancel(work& w, ask_list&) noexcept {
   auto& self = static_cast<linked_work&>(w);

@@ -12,8 +12,8 @@
 
 namespace eddy {
 
-/// First in, first out: what is released goes to the one who has waited longest. Destroying it with waiters aborts. Its
-/// loop's thread only.
+/// First in, first out: what is released goes to the one who has waited longest. Destroying it with
+/// waiters aborts. Its loop's thread only.
 class semaphore {
  public:
   explicit semaphore(std::size_t count) noexcept : free_(count) {}
@@ -45,7 +45,8 @@ class semaphore {
   ///
   /// Result      a permit that gives back
   /// Errors      none
-  /// Cancel      stops the task, in the same drain, and its place is gone; what was handed over already is delivered
+  /// Cancel      stops the task, in the same drain, and its place is gone; what was handed over
+  ///             already is delivered
   /// Lifetime    the semaphore must outlive the permit
   awaitable acquire() noexcept;
   /// The permit, if something is free.
@@ -94,6 +95,8 @@ class [[nodiscard]] semaphore::awaitable {
   semaphore& semaphore_;
 };
 
-inline semaphore::awaitable semaphore::acquire() noexcept { return awaitable(*this); }
+inline semaphore::awaitable semaphore::acquire() noexcept {
+  return awaitable(*this);
+}
 
 }  // namespace eddy

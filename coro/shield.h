@@ -49,7 +49,9 @@ class shield_awaiter : boundary {
       deliver();
     }
   }
-  static shield_awaiter& of(work& w) noexcept { return static_cast<shield_awaiter&>(static_cast<boundary&>(w)); }
+  static shield_awaiter& of(work& w) noexcept {
+    return static_cast<shield_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& asked) noexcept {
     if (asked.forced()) asked.ask(of(w).body_.inner);
   }
@@ -64,7 +66,9 @@ template <class A>
 class [[nodiscard]] shield_awaitable {
  public:
   explicit shield_awaitable(A&& a) : awaited_(std::forward<A>(a)) {}
-  shield_awaiter<A&&> operator co_await() && noexcept { return shield_awaiter<A&&>(static_cast<A&&>(awaited_)); }
+  shield_awaiter<A&&> operator co_await() && noexcept {
+    return shield_awaiter<A&&>(static_cast<A&&>(awaited_));
+  }
 
  private:
   A awaited_;
@@ -75,7 +79,8 @@ template <class A, class F>
 class finally_awaiter : boundary {
  public:
   using cleanup_task = std::invoke_result_t<F&>;
-  static_assert(is_task<cleanup_task>::value, "finally: the cleanup is a function that gives a task<void>");
+  static_assert(is_task<cleanup_task>::value,
+                "finally: the cleanup is a function that gives a task<void>");
 
   finally_awaiter(A a, F& f) noexcept : make_(f), body_(static_cast<A>(a)) {}
   using boundary::await_ready;
@@ -109,13 +114,15 @@ class finally_awaiter : boundary {
   struct running_as_none {
     loop& l;
     chain* before;
-    explicit running_as_none(loop& home) noexcept : l(home), before(std::exchange(home.running, nullptr)) {}
+    explicit running_as_none(loop& home) noexcept
+        : l(home), before(std::exchange(home.running, nullptr)) {}
     ~running_as_none() { l.running = before; }
   };
   /// True: it has ended at once.
   bool start_cleanup() noexcept {
     try {
-      const running_as_none no_task(*above().home);  // stop_requested() is false in the callable, too
+      const running_as_none no_task(
+          *above().home);  // stop_requested() is false in the callable, too
       cleanup_.emplace(make_());
     } catch (...) {
       if (body_.out.how() != ending::error) body_.out.set_error(std::current_exception());
@@ -125,7 +132,8 @@ class finally_awaiter : boundary {
     last_->prepare(*this, waiter(), true);
     return last_->start();
   }
-  /// The cleanup's exception replaces a value or a stop, not an earlier exception; its (forced) stop replaces a value.
+  /// The cleanup's exception replaces a value or a stop, not an earlier exception; its (forced)
+  /// stop replaces a value.
   void settle_ends() noexcept {
     if (!last_ || body_.out.how() == ending::error) return;
     if (last_->out.how() == ending::error) {
@@ -143,7 +151,9 @@ class finally_awaiter : boundary {
       deliver();
     }
   }
-  static finally_awaiter& of(work& w) noexcept { return static_cast<finally_awaiter&>(static_cast<boundary&>(w)); }
+  static finally_awaiter& of(work& w) noexcept {
+    return static_cast<finally_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& asked) noexcept {
     finally_awaiter& self = of(w);
     if (!self.last_) {
@@ -179,7 +189,8 @@ class [[nodiscard]] finally_awaitable {
 
 }  // namespace detail
 
-/// Awaits `aw` out of reach of cancels (but of a deadlock's): stop_requested() is false inside, outer deadlines do not end it.
+/// Awaits `aw` out of reach of cancels (but of a deadlock's): stop_requested() is false inside,
+/// outer deadlines do not end it.
 ///
 /// Result      R
 /// Errors      exceptions pass
@@ -191,22 +202,24 @@ auto shield(A&& aw) {
   return detail::shield_awaitable<A>(std::forward<A>(aw));
 }
 
-/// Awaits `aw`, and then, on every way out (a value, an exception, stopped), the task `cleanup()` gives, however long it
-/// takes; itself it is not cancelled.
+/// Awaits `aw`, and then, on every way out (a value, an exception, stopped), the task `cleanup()`
+/// gives, however long it takes; itself it is not cancelled.
 ///
 /// Result      R
-/// Errors      `aw`'s exception; else the cleanup's, in the place of a value or a stop. (An exception of the cleanup after one
-///             of `aw` is dropped)
+/// Errors      `aw`'s exception; else the cleanup's, in the place of a value or a stop. (An
+///             exception of the cleanup after one of `aw` is dropped)
 /// Cancel      reaches `aw`, not the cleanup
 /// Lifetime    both are kept in the awaitable
 template <detail::our_awaitable A, class F>
 auto finally(A&& aw, F&& cleanup) {
   EDDY_SAFE_TEMPORARY(A);
   EDDY_SAFE_TEMPORARY(F);
-  return detail::finally_awaitable<A, std::decay_t<F>>(std::forward<A>(aw), std::decay_t<F>(std::forward<F>(cleanup)));
+  return detail::finally_awaitable<A, std::decay_t<F>>(std::forward<A>(aw),
+                                                       std::decay_t<F>(std::forward<F>(cleanup)));
 }
 
-/// Has the task that runs now been asked to stop? False in callbacks, and inside shield and cleanups. One load.
+/// Has the task that runs now been asked to stop? False in callbacks, and inside shield and
+/// cleanups. One load.
 inline bool stop_requested() noexcept {
   const detail::loop* l = detail::current_loop;
   return l && l->running && l->running->stop_requested;

@@ -43,7 +43,9 @@ class [[nodiscard]] sleep_until_awaitable {
 class [[nodiscard]] sleep_for_awaitable {
  public:
   explicit sleep_for_awaitable(duration d) noexcept : duration_(d) {}
-  sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(later(need_loop().now(), duration_)); }
+  sleep_awaiter operator co_await() const noexcept {
+    return sleep_awaiter(later(need_loop().now(), duration_));
+  }
 
  private:
   duration duration_;
@@ -51,17 +53,20 @@ class [[nodiscard]] sleep_for_awaitable {
 
 }  // namespace detail
 
-/// Goes on in the timers phase that finds the duration over, counted from the call; never early. A zero or negative one
-/// goes through the next tick's timers phase.
+/// Goes on in the timers phase that finds the duration over, counted from the call; never early. A
+/// zero or negative one goes through the next tick's timers phase.
 ///
 /// Result      void
 /// Errors      none
 /// Cancel      stops the task, in the same drain
 /// Lifetime    nothing is referred to
 /// Cost        one clock read (25 to 55 ns), no allocation, no system call
-inline detail::sleep_for_awaitable sleep_for(duration d) noexcept { return detail::sleep_for_awaitable(d); }
+inline detail::sleep_for_awaitable sleep_for(duration d) noexcept {
+  return detail::sleep_for_awaitable(d);
+}
 
-/// Goes on in the first timers phase at or after `deadline`. Equal deadlines go on in the order in which they were started.
+/// Goes on in the first timers phase at or after `deadline`. Equal deadlines go on in the order in
+/// which they were started.
 ///
 /// Result      void
 /// Errors      none
@@ -117,6 +122,8 @@ class [[nodiscard]] interval::awaitable {
   interval& interval_;
 };
 
-inline interval::awaitable interval::tick() noexcept { return awaitable(*this); }
+inline interval::awaitable interval::tick() noexcept {
+  return awaitable(*this);
+}
 
 }  // namespace eddy

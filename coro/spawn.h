@@ -29,8 +29,8 @@ class stopped_error : public std::runtime_error {
 
 namespace detail {
 
-/// A spawned task that gives a T, without what began it. Its end is kept behind the base, in the room in which callable and
-/// arguments were (they are gone by then).
+/// A spawned task that gives a T, without what began it. Its end is kept behind the base, in the
+/// room in which callable and arguments were (they are gone by then).
 template <class T>
 struct spawned : spawned_base {
   using spawned_base::spawned_base;
@@ -39,11 +39,14 @@ struct spawned : spawned_base {
 
   void* room() noexcept { return reinterpret_cast<unsigned char*>(this) + sizeof(spawned_base); }
   stored& value() noexcept { return *std::launder(static_cast<stored*>(room())); }
-  std::exception_ptr& error() noexcept { return *std::launder(static_cast<std::exception_ptr*>(room())); }
+  std::exception_ptr& error() noexcept {
+    return *std::launder(static_cast<std::exception_ptr*>(room()));
+  }
 };
 
-/// With the callable and its arguments: they live until the task has ended, so a lambda's captures cannot dangle. The frame
-/// goes then too, with the arguments that live in it: whoever keeps the handle keeps the result and nothing else.
+/// With the callable and its arguments: they live until the task has ended, so a lambda's captures
+/// cannot dangle. The frame goes then too, with the arguments that live in it: whoever keeps the
+/// handle keeps the result and nothing else.
 template <class T, class F, class... A>
 struct spawned_call final : spawned<T> {
   using stored = typename spawned<T>::stored;
@@ -68,7 +71,8 @@ struct spawned_call final : spawned<T> {
     }
   }
 
-  /// In a block of the frame pool. (Not by a class's own operator new: g++ 12 crashes over it at -O0.)
+  /// In a block of the frame pool. (Not by a class's own operator new: g++ 12 crashes over it at
+  /// -O0.)
   static spawned_call& make(F& f, A&... a) {
     void* block = frames.get(sizeof(spawned_call));
     try {
@@ -79,7 +83,9 @@ struct spawned_call final : spawned<T> {
     }
   }
 
-  static spawned_call& of(work* w) noexcept { return static_cast<spawned_call&>(static_cast<chain&>(*w)); }
+  static spawned_call& of(work* w) noexcept {
+    return static_cast<spawned_call&>(static_cast<chain&>(*w));
+  }
 
   static void begin(work* w) noexcept {
     spawned_call& self = of(w);
@@ -93,8 +99,9 @@ struct spawned_call final : spawned<T> {
     l.running = &self;
     promise<T>* p = nullptr;
     try {
-      task<T> t = std::apply([&self](A&... a) { return std::invoke(self.made_of.callable, std::move(a)...); },
-                             self.made_of.arguments);
+      task<T> t = std::apply(
+          [&self](A&... a) { return std::invoke(self.made_of.callable, std::move(a)...); },
+          self.made_of.arguments);
       p = &t.release().promise();
     } catch (...) {
       self.finish_without_value(std::current_exception());
@@ -109,7 +116,8 @@ struct spawned_call final : spawned<T> {
       self.finish(*p);
     } else {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-      if (p->where.line() == 0) [[unlikely]] body_was_not_compiled();
+      if (p->where.line() == 0) [[unlikely]]
+        body_was_not_compiled();
 #endif
       p->inline_start = false;
     }
@@ -161,7 +169,8 @@ struct spawned_call final : spawned<T> {
         try {
           std::construct_at(static_cast<stored*>(this->room()), std::move(*value));
         } catch (...) {
-          std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::current_exception());
+          std::construct_at(static_cast<std::exception_ptr*>(this->room()),
+                            std::current_exception());
           this->end = ending::error;
           this->has_ended();
           return;
@@ -191,7 +200,9 @@ struct spawned_call final : spawned<T> {
   static const std::exception_ptr& error_of(const spawned_base& s) noexcept {
     return const_cast<spawned_call&>(static_cast<const spawned_call&>(s)).error();
   }
-  static bool in_background(const work* w) noexcept { return static_cast<const chain*>(w)->background; }
+  static bool in_background(const work* w) noexcept {
+    return static_cast<const chain*>(w)->background;
+  }
   static constexpr root_type begin_type{{&begin, &in_background}, &free, &error_of};
   static constexpr root_type ended_type{{&ended, &in_background}, &free, &error_of};
 };
@@ -274,21 +285,22 @@ class [[nodiscard]] join_result {
   std::exception_ptr exception() const noexcept {
     return spawned_->end == detail::ending::error ? spawned_->error() : nullptr;
   }
-  /// The value, moved out (for all handles and results of the task together: once, a second time aborts). Rethrows an
-  /// exception; throws stopped_error where the task was stopped.
+  /// The value, moved out (for all handles and results of the task together: once, a second time
+  /// aborts). Rethrows an exception; throws stopped_error where the task was stopped.
   T value() { return detail::take_end(*spawned_); }
 
  private:
   detail::spawned<T>* spawned_;
 };
 
-/// A spawned task. Dropping the handle lets the task go on; an exception that nobody joins then ends the run (rule 16).
-/// Copies name the same task. Its loop's thread only.
+/// A spawned task. Dropping the handle lets the task go on; an exception that nobody joins then
+/// ends the run (rule 16). Copies name the same task. Its loop's thread only.
 template <class T>
 class join_handle {
  public:
   using value_type = T;
-  explicit join_handle(detail::spawned<T>& s) noexcept : spawned_(&s) {}  // takes over one reference
+  explicit join_handle(detail::spawned<T>& s) noexcept
+      : spawned_(&s) {}  // takes over one reference
   join_handle(const join_handle& other) noexcept : spawned_(other.spawned_) {
     if (spawned_) ++spawned_->references;
   }
@@ -332,7 +344,8 @@ class join_handle {
   /// Waits until the task has ended.
   ///
   /// Result      T, moved out (a second time: aborts)
-  /// Errors      the task's exception is rethrown, to each who joins; stopped_error if the task was stopped
+  /// Errors      the task's exception is rethrown, to each who joins; stopped_error if the task was
+  ///             stopped
   /// Cancel      stops the awaiting task; the joined one goes on
   /// Lifetime    the handle may go while it is awaited
   value_awaiter operator co_await() const noexcept { return value_awaiter(state()); }
@@ -401,9 +414,10 @@ auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A& a) {
 
 }  // namespace detail
 
-/// Runs `fn(args...)`, a task, beside others; it belongs to the root group, and holds the loop until it has ended. The
-/// callable and its arguments are kept until then, so that a lambda's captures cannot dangle. The child does not run inside
-/// the call. Throws std::bad_alloc, and what moving the arguments throws.
+/// Runs `fn(args...)`, a task, beside others; it belongs to the root group, and holds the loop
+/// until it has ended. The callable and its arguments are kept until then, so that a lambda's
+/// captures cannot dangle. The child does not run inside the call. Throws std::bad_alloc, and what
+/// moving the arguments throws.
 template <class F, class... A>
   requires detail::task_function<F, A...>
 auto spawn(F fn, A... args) {

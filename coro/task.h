@@ -64,8 +64,9 @@ struct task_promise : promise_base {
   template <class A>
     requires(!our_awaitable<A> && our_awaitable<std::remove_cvref_t<A>>)
   awaiter_of<std::remove_cvref_t<A>> await_transform(A&& a) const noexcept {
-    static_assert(std::is_void_v<A>,
-                  "what eddy's functions return is awaited once, as an rvalue: co_await std::move(it)");
+    static_assert(
+        std::is_void_v<A>,
+        "what eddy's functions return is awaited once, as an rvalue: co_await std::move(it)");
     return get_awaiter(const_cast<std::remove_cvref_t<A>&&>(a));
   }
   template <class A>
@@ -94,7 +95,8 @@ struct promise_of_value : task_promise {
     end_with(std::current_exception());
   }
   T take() {
-    if (end == ending::error) [[unlikely]] std::rethrow_exception(std::exception_ptr(error));
+    if (end == ending::error) [[unlikely]]
+      std::rethrow_exception(std::exception_ptr(error));
     return std::move(value);
   }
   union {
@@ -108,7 +110,8 @@ struct promise_of_value<void> : task_promise {
   void return_void() noexcept { end = ending::value; }
   void unhandled_exception() noexcept { end_with(std::current_exception()); }
   void take() {
-    if (end == ending::error) [[unlikely]] std::rethrow_exception(std::exception_ptr(error));
+    if (end == ending::error) [[unlikely]]
+      std::rethrow_exception(std::exception_ptr(error));
   }
 };
 
@@ -117,7 +120,8 @@ struct promise final : promise_of_value<T> {
   task<T> get_return_object() noexcept;
 };
 
-/// Owns the child's frame from here on: with a value or an exception await_resume destroys it, stopped the unwinding does.
+/// Owns the child's frame from here on: with a value or an exception await_resume destroys it,
+/// stopped the unwinding does.
 template <class T>
 class [[nodiscard]] task_awaiter : awaiter_tag {
  public:
@@ -151,18 +155,21 @@ class [[nodiscard]] task_awaiter : awaiter_tag {
 
 }  // namespace detail
 
-/// A coroutine that has not begun. It begins when it is awaited (`co_await f()`, or `co_await std::move(t)`), as a call; its
-/// end goes on in its awaiter at once, as a return. Destroying one that was never awaited destroys its arguments.
+/// A coroutine that has not begun. It begins when it is awaited (`co_await f()`, or `co_await
+/// std::move(t)`), as a call; its end goes on in its awaiter at once, as a return. Destroying one
+/// that was never awaited destroys its arguments.
 ///
 /// Result      T, moved out; an exception of the body is rethrown
 /// Errors      none of its own
-/// Cancel      reaches whatever the innermost task waits for; a stopped task's frames go from the innermost out, and its
-///             awaiter is stopped with it
-/// Lifetime    arguments taken by reference must outlive the await; a lambda's captures too (spawn and run keep them)
+/// Cancel      reaches whatever the innermost task waits for; a stopped task's frames go from the
+///             innermost out, and its awaiter is stopped with it
+/// Lifetime    arguments taken by reference must outlive the await; a lambda's captures too (spawn
+///             and run keep them)
 /// Threads     made anywhere, awaited on one loop's thread
 template <class T>
 class [[nodiscard]] task {
-  static_assert(std::is_void_v<T> || (std::is_object_v<T> && !std::is_const_v<T>), "task<T>: an object type or void");
+  static_assert(std::is_void_v<T> || (std::is_object_v<T> && !std::is_const_v<T>),
+                "task<T>: an object type or void");
 
  public:
   using promise_type = detail::promise<T>;
@@ -179,7 +186,9 @@ class [[nodiscard]] task {
     if (handle_) handle_.destroy();
   }
 
-  detail::task_awaiter<T> operator co_await() && noexcept { return detail::task_awaiter<T>(release()); }
+  detail::task_awaiter<T> operator co_await() && noexcept {
+    return detail::task_awaiter<T>(release());
+  }
 
   /// For the library: gives the frame away.
   handle release() noexcept {

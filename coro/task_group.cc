@@ -46,7 +46,8 @@ void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
   if (g.all_ended_) g.all_ended_(g);
 }
 
-constinit const wait_type task_group::awaiter::wait_{wait_work, "task_group::wait", &task_group::awaiter::cancel, nullptr};
+constinit const wait_type task_group::awaiter::wait_{wait_work, "task_group::wait",
+                                                     &task_group::awaiter::cancel, nullptr};
 
 void task_group::awaiter::cancel(work& w, ask_list&) noexcept {
   auto& self = static_cast<linked_work&>(w);

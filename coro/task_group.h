@@ -1,4 +1,5 @@
-// with_task_group and task_group: the ordinary way to run things side by side. A group ends when all its children have.
+// with_task_group and task_group: the ordinary way to run things side by side. A group ends when
+// all its children have.
 #pragma once
 
 #include <coroutine>
@@ -29,8 +30,9 @@ class task_group {
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
 
-  /// As eddy::spawn: the child does not run inside the call, callable and arguments are kept until it has ended. A child's
-  /// exception always fails the group, joined or not. In a group that was cancelled it never begins.
+  /// As eddy::spawn: the child does not run inside the call, callable and arguments are kept until
+  /// it has ended. A child's exception always fails the group, joined or not. In a group that was
+  /// cancelled it never begins.
   template <class F, class... A>
     requires detail::task_function<F, A...>
   auto spawn(F fn, A... args) {
@@ -52,7 +54,8 @@ class task_group {
   /// Lifetime    inside the group
   awaitable wait() noexcept;
 
-  /// Asks the body and all children to stop. The group then returns in the ordinary way. Runs no user code.
+  /// Asks the body and all children to stop. The group then returns in the ordinary way. Runs no
+  /// user code.
   void cancel() noexcept;
   std::size_t size() const noexcept { return children_.live; }
 
@@ -71,8 +74,8 @@ class task_group {
   static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
 
   owner children_;
-  detail::chain* above_ = nullptr;  // the chain that awaits the group
-  detail::chain* body_ = nullptr;   // null: the body has ended
+  detail::chain* above_ = nullptr;     // the chain that awaits the group
+  detail::chain* body_ = nullptr;      // null: the body has ended
   bool stopped_from_outside_ = false;  // a child was
   std::exception_ptr error_;           // the first
   detail::work_list<> waiting_;
@@ -110,7 +113,9 @@ class [[nodiscard]] task_group::awaitable {
   task_group& group_;
 };
 
-inline task_group::awaitable task_group::wait() noexcept { return awaitable(*this); }
+inline task_group::awaitable task_group::wait() noexcept {
+  return awaitable(*this);
+}
 
 namespace detail {
 
@@ -118,7 +123,8 @@ template <class F>
 class group_awaiter : boundary {
  public:
   using body_task = std::invoke_result_t<F&, task_group&>;
-  static_assert(is_task<body_task>::value, "with_task_group: the body is a function (task_group&) that gives a task");
+  static_assert(is_task<body_task>::value,
+                "with_task_group: the body is a function (task_group&) that gives a task");
   using T = task_value<body_task>;
 
   explicit group_awaiter(F& f) noexcept : make_(f) {}
@@ -160,7 +166,8 @@ class group_awaiter : boundary {
     if constexpr (std::is_void_v<T>) {
       if (body_->out.how() != ending::stopped) body_->out.take();
     } else {
-      if (body_->out.how() == ending::stopped) throw stopped_error();  // by the group's own cancel()
+      if (body_->out.how() == ending::stopped)
+        throw stopped_error();  // by the group's own cancel()
       return body_->out.take();
     }
   }
@@ -178,7 +185,8 @@ class group_awaiter : boundary {
   }
   bool stops() const noexcept {
     return !group_.error_ && above().stop_requested &&
-           (group_.stopped_from_outside_ || (body_ && const_cast<group_awaiter*>(this)->body_->out.how() == ending::stopped));
+           (group_.stopped_from_outside_ ||
+            (body_ && const_cast<group_awaiter*>(this)->body_->out.how() == ending::stopped));
   }
   void ended(auto&) noexcept {
     body_ended();
@@ -188,7 +196,9 @@ class group_awaiter : boundary {
       finish();
     }
   }
-  static void all_ended(task_group& g) noexcept { static_cast<group_with_owner&>(g).self->finish(); }
+  static void all_ended(task_group& g) noexcept {
+    static_cast<group_with_owner&>(g).self->finish();
+  }
   void finish() noexcept {
     if (stops()) {
       stop();
@@ -197,7 +207,9 @@ class group_awaiter : boundary {
     }
   }
 
-  static group_awaiter& of(work& w) noexcept { return static_cast<group_awaiter&>(static_cast<boundary&>(w)); }
+  static group_awaiter& of(work& w) noexcept {
+    return static_cast<group_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& asked) noexcept { of(w).group_.ask_all(asked); }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     const auto& g = static_cast<const group_awaiter&>(static_cast<const boundary&>(w)).group_;
@@ -224,13 +236,15 @@ class [[nodiscard]] group_awaitable {
 
 }  // namespace detail
 
-/// Runs `body(group)` and what it spawns into the group; ends when body and all children have ended. (The children outlive
-/// the body's locals: what they refer to must live outside.)
+/// Runs `body(group)` and what it spawns into the group; ends when body and all children have
+/// ended. (The children outlive the body's locals: what they refer to must live outside.)
 ///
 /// Result      the body's value
-/// Errors      the first exception of the body or a child: the others are cancelled and waited for, later exceptions are
-///             dropped. stopped_error where the group's own cancel() stopped a body that gives a value
-/// Cancel      reaches the body and all children; if one of them was stopped by it, the awaiting task stops too
+/// Errors      the first exception of the body or a child: the others are cancelled and waited for,
+///             later exceptions are dropped. stopped_error where the group's own cancel() stopped a
+///             body that gives a value
+/// Cancel      reaches the body and all children; if one of them was stopped by it, the awaiting
+///             task stops too
 /// Lifetime    the body's callable is kept in the awaitable
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, task_group&>

@@ -31,7 +31,8 @@ struct as_result<result<T>> {
   using type = result<T>;
 };
 
-/// One timer a scope. It is armed when the body first suspends; a body that finishes at once costs none.
+/// One timer a scope. It is armed when the body first suspends; a body that finishes at once costs
+/// none.
 template <class A>
 class timeout_awaiter : boundary {
  public:
@@ -86,7 +87,9 @@ class timeout_awaiter : boundary {
   }
   static constexpr work_type timer_work{&expire, &timer_in_background};
 
-  static timeout_awaiter& of(work& w) noexcept { return static_cast<timeout_awaiter&>(static_cast<boundary&>(w)); }
+  static timeout_awaiter& of(work& w) noexcept {
+    return static_cast<timeout_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& asked) noexcept { asked.ask(of(w).body_.inner); }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     f(x, static_cast<const timeout_awaiter&>(static_cast<const boundary&>(w)).body_.inner);
@@ -119,9 +122,11 @@ class [[nodiscard]] timeout_awaitable {
 
 }  // namespace detail
 
-/// Awaits `aw`, at most so long: counted from its first suspension. Nested scopes take the nearer deadline.
+/// Awaits `aw`, at most so long: counted from its first suspension. Nested scopes take the nearer
+/// deadline.
 ///
-/// Result      result<R> (a result<U> is not nested): what it gave, also where it finished although it had been asked to end
+/// Result      result<R> (a result<U> is not nested): what it gave, also where it finished although
+///             it had been asked to end
 /// Errors      errc::timed_out: the deadline came, and it was stopped. Exceptions pass
 /// Cancel      reaches what is awaited; if the task was asked to stop as well, it stops
 /// Lifetime    `aw` is kept in the awaitable

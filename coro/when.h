@@ -23,7 +23,8 @@ namespace detail {
 
 enum class when { all, any };
 
-/// What all of these have in common: how many branches are left, whether it has been decided, the first exception.
+/// What all of these have in common: how many branches are left, whether it has been decided, the
+/// first exception.
 struct when_boundary : boundary {
   std::size_t left = 0;
   bool decided = false;  // the rest is not started, or was asked to end
@@ -86,14 +87,17 @@ class when_awaiter : when_boundary {
       list.run();
     }
     if (--left) return;
-    const bool all = std::apply([](auto&... x) { return (... && (x.out.how() == ending::value)); }, branches_);
+    const bool all =
+        std::apply([](auto&... x) { return (... && (x.out.how() == ending::value)); }, branches_);
     if (error || (Which == when::any ? decided : all)) {
       deliver();
     } else {
       stop();
     }
   }
-  static when_awaiter& of(work& w) noexcept { return static_cast<when_awaiter&>(static_cast<boundary&>(w)); }
+  static when_awaiter& of(work& w) noexcept {
+    return static_cast<when_awaiter&>(static_cast<boundary&>(w));
+  }
   static void cancel(work& w, ask_list& list) noexcept {
     of(w).asked = true;
     of(w).ask_all(list);
@@ -102,7 +106,8 @@ class when_awaiter : when_boundary {
     std::apply([&](auto&... b) { (f(x, b.inner), ...); },
                static_cast<const when_awaiter&>(static_cast<const boundary&>(w)).branches_);
   }
-  static constexpr wait_type wait{wait_work, Which == when::any ? "when_any" : "when_all", &cancel, &visit};
+  static constexpr wait_type wait{wait_work, Which == when::any ? "when_any" : "when_all", &cancel,
+                                  &visit};
 
   std::tuple<branch<A, when_awaiter>...> branches_;
 };
@@ -112,15 +117,17 @@ class [[nodiscard]] when_awaitable {
  public:
   explicit when_awaitable(A&&... a) : awaited_(std::forward<A>(a)...) {}
   when_awaiter<Which, A&&...> operator co_await() && noexcept {
-    return std::apply([](auto&... a) { return when_awaiter<Which, A&&...>(static_cast<A&&>(a)...); }, awaited_);
+    return std::apply(
+        [](auto&... a) { return when_awaiter<Which, A&&...>(static_cast<A&&>(a)...); }, awaited_);
   }
 
  private:
   std::tuple<A...> awaited_;
 };
 
-/// when_all over a vector of tasks, at most so many at a time. Each branch is one of an array, made when the await begins.
-/// They begin one after the other at the base, each when those before it have had their first step and there is room.
+/// when_all over a vector of tasks, at most so many at a time. Each branch is one of an array, made
+/// when the await begins. They begin one after the other at the base, each when those before it
+/// have had their first step and there is room.
 template <class T>
 class when_all_vector_awaiter : when_boundary {
  public:
@@ -198,10 +205,14 @@ class when_all_vector_awaiter : when_boundary {
     of(w).ask_all(list);
   }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    for (auto& b : static_cast<const when_all_vector_awaiter&>(static_cast<const boundary&>(w)).branches_) f(x, b->inner);
+    for (auto& b :
+         static_cast<const when_all_vector_awaiter&>(static_cast<const boundary&>(w)).branches_)
+      f(x, b->inner);
   }
   static constexpr wait_type wait{wait_work, "when_all", &cancel, &visit};
-  static void begin_one(work* w) noexcept { static_cast<when_all_vector_awaiter*>(w->context)->begin_next(); }
+  static void begin_one(work* w) noexcept {
+    static_cast<when_all_vector_awaiter*>(w->context)->begin_next();
+  }
   static constexpr work_type begin_work{&begin_one, nullptr};
 
   std::vector<std::unique_ptr<branch_type>> branches_;
@@ -217,7 +228,9 @@ class [[nodiscard]] when_all_vector_awaitable {
  public:
   when_all_vector_awaitable(std::vector<task<T>>&& tasks, std::size_t at_most) noexcept
       : tasks_(std::move(tasks)), at_most_(at_most) {}
-  when_all_vector_awaiter<T> operator co_await() && { return when_all_vector_awaiter<T>(tasks_, at_most_); }
+  when_all_vector_awaiter<T> operator co_await() && {
+    return when_all_vector_awaiter<T>(tasks_, at_most_);
+  }
 
  private:
   std::vector<task<T>> tasks_;
@@ -229,8 +242,10 @@ class [[nodiscard]] when_all_vector_awaitable {
 /// Awaits all; they start as calls, in order.
 ///
 /// Result      std::tuple<R...>, in the order given; void is std::monostate
-/// Errors      the first exception, when the others have been cancelled and have ended; later exceptions are dropped
-/// Cancel      reaches all; if one of them was stopped by it, the whole stops. (Where partial results must survive: a group)
+/// Errors      the first exception, when the others have been cancelled and have ended; later
+///             exceptions are dropped
+/// Cancel      reaches all; if one of them was stopped by it, the whole stops. (Where partial
+///             results must survive: a group)
 /// Lifetime    all are kept in the awaitable
 template <detail::our_awaitable... A>
 auto when_all(A&&... aw) {
@@ -241,7 +256,8 @@ auto when_all(A&&... aw) {
 /// Awaits all tasks of the vector, at most `at_most` at a time (0 aborts); they start in order.
 ///
 /// Result      std::vector<T>, in the order given; task<void>: void
-/// Errors      the first exception, when the others have been cancelled and have ended; later exceptions are dropped
+/// Errors      the first exception, when the others have been cancelled and have ended; later
+///             exceptions are dropped
 /// Cancel      reaches all; if one of them was stopped by it, the whole stops
 /// Lifetime    all are kept in the awaitable
 /// Cost        one allocation a task
@@ -253,8 +269,10 @@ auto when_all(std::vector<task<T>> tasks, std::size_t at_most = static_cast<std:
 
 /// Awaits the first to end; then the rest are not started, or are cancelled and waited for.
 ///
-/// Result      std::tuple<std::optional<R>...>: the winner's value, and the values of those that finished anyway
-/// Errors      an exception of any branch, after the winner too, is rethrown; later exceptions are dropped
+/// Result      std::tuple<std::optional<R>...>: the winner's value, and the values of those that
+///             finished anyway
+/// Errors      an exception of any branch, after the winner too, is rethrown; later exceptions are
+///             dropped
 /// Cancel      reaches all; if any has a value the tuple is delivered, else the task stops
 /// Lifetime    all are kept in the awaitable
 template <detail::our_awaitable... A>

@@ -15,7 +15,8 @@ namespace detail {
 enum class hop { next_tick, yield, immediate };
 
 template <hop Where>
-class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, work>, public awaiter_tag {
+class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, work>,
+                    public awaiter_tag {
  public:
   hop_awaiter() noexcept {}
   bool await_ready() const noexcept { return false; }
@@ -46,8 +47,11 @@ class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, wor
     }
     stop_ready(w);  // it is stopped in its turn
   }
-  static constexpr wait_type wait{
-      wait_work, Where == hop::next_tick ? "next_tick" : Where == hop::yield ? "yield" : "immediate", &cancel, nullptr};
+  static constexpr wait_type wait{wait_work,
+                                  Where == hop::next_tick ? "next_tick"
+                                  : Where == hop::yield   ? "yield"
+                                                          : "immediate",
+                                  &cancel, nullptr};
 };
 
 template <hop Where>
@@ -65,15 +69,20 @@ class [[nodiscard]] hop_awaitable {
 /// Errors      none
 /// Cancel      stops the task, in the same drain
 /// Lifetime    nothing is referred to
-inline detail::hop_awaitable<detail::hop::next_tick> next_tick() noexcept { return {}; }
+inline detail::hop_awaitable<detail::hop::next_tick> next_tick() noexcept {
+  return {};
+}
 
-/// Goes on in the next tick's pending phase: timers that are due, and then everybody else who yielded, come in between.
+/// Goes on in the next tick's pending phase: timers that are due, and then everybody else who
+/// yielded, come in between.
 ///
 /// Result      void
 /// Errors      none
 /// Cancel      stops the task, in its turn
 /// Lifetime    nothing is referred to
-inline detail::hop_awaitable<detail::hop::yield> yield() noexcept { return {}; }
+inline detail::hop_awaitable<detail::hop::yield> yield() noexcept {
+  return {};
+}
 
 /// Goes on in the check phase: after what poll brings, before the next tick's timers.
 ///
@@ -81,6 +90,8 @@ inline detail::hop_awaitable<detail::hop::yield> yield() noexcept { return {}; }
 /// Errors      none
 /// Cancel      stops the task, in the same drain
 /// Lifetime    nothing is referred to
-inline detail::hop_awaitable<detail::hop::immediate> immediate() noexcept { return {}; }
+inline detail::hop_awaitable<detail::hop::immediate> immediate() noexcept {
+  return {};
+}
 
 }  // namespace eddy

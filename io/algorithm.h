@@ -13,7 +13,8 @@
 
 namespace eddy {
 
-/// Has `read(mutable_buffer)`, an awaitable of result<std::size_t>: at least one byte, 0 at the end.
+/// Has `read(mutable_buffer)`, an awaitable of result<std::size_t>: at least one byte, 0 at the
+/// end.
 template <class S>
 concept readable_stream = requires(S& s, mutable_buffer b) {
   { s.read(b) } -> detail::our_awaitable;

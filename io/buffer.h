@@ -1,4 +1,5 @@
-// Views of memory to read into and to write from. They own nothing: the memory must live until the await ends.
+// Views of memory to read into and to write from. They own nothing: the memory must live until the
+// await ends.
 #pragma once
 
 #include <concepts>
@@ -36,7 +37,8 @@ concept byte_range = !std::is_array_v<std::remove_cvref_t<R>> && requires(R& ran
   { range.size() } -> std::convertible_to<std::size_t>;
 };
 
-/// A range that may be read into: somebody's variable, or a view. What was read into a temporary would be lost.
+/// A range that may be read into: somebody's variable, or a view. What was read into a temporary
+/// would be lost.
 template <class R>
 concept writable_byte_range =
     byte_range<R> &&
@@ -51,10 +53,12 @@ inline void check_cut(std::size_t count, std::size_t size) noexcept {
 
 }  // namespace detail
 
-/// Memory to read into: implicitly from a std::span, std::array, std::vector, std::string or C array of char, unsigned
-/// char or std::byte. All of it is room: a std::vector is filled up to its size(), not its capacity().
+/// Memory to read into: implicitly from a std::span, std::array, std::vector, std::string or C
+/// array of char, unsigned char or std::byte. All of it is room: a std::vector is filled up to its
+/// size(), not its capacity().
 ///
-/// Lifetime  A view: the memory must live, and must not move, until the await that uses it has ended.
+/// Lifetime  A view: the memory must live, and must not move, until the await that uses it has
+///           ended.
 class mutable_buffer {
  public:
   mutable_buffer() noexcept = default;
@@ -91,11 +95,13 @@ class mutable_buffer {
   std::size_t size_ = 0;
 };
 
-/// Bytes to write: implicitly from whatever a mutable_buffer takes, their const forms, std::string_view and literals.
-/// A `const char[N]` is a literal and counts N - 1 bytes, without the terminator; every other array counts N.
+/// Bytes to write: implicitly from whatever a mutable_buffer takes, their const forms,
+/// std::string_view and literals. A `const char[N]` is a literal and counts N - 1 bytes, without
+/// the terminator; every other array counts N.
 ///
-/// Lifetime  A view: the bytes must live, unchanged, until the await that uses them has ended. A temporary in the very
-///           expression that awaits does: `co_await stream.write(std::string("hello"))`.
+/// Lifetime  A view: the bytes must live, unchanged, until the await that uses them has ended. A
+///           temporary in the very expression that awaits does: `co_await
+///           stream.write(std::string("hello"))`.
 class const_buffer {
  public:
   const_buffer() noexcept = default;

@@ -16,8 +16,9 @@
 
 namespace eddy {
 
-/// Lends a stream and reads ahead from it. What has come stays here until a call gives it whole: a call that was cancelled
-/// (or failed) has lost nothing, call again. Is itself a readable_stream. One call at a time: a second aborts.
+/// Lends a stream and reads ahead from it. What has come stays here until a call gives it whole: a
+/// call that was cancelled (or failed) has lost nothing, call again. Is itself a readable_stream.
+/// One call at a time: a second aborts.
 template <readable_stream S>
 class buffered_reader {
  public:
@@ -64,8 +65,9 @@ class buffered_reader {
   /// Reads up to `delimiter`.
   ///
   /// Result      what stands before the delimiter, which is taken and left out
-  /// Errors      message_too_long: no delimiter within `limit` bytes; end_of_stream: it ended before one (in both cases what
-  ///             has come stays readable); invalid_argument: an empty delimiter; the stream's own
+  /// Errors      message_too_long: no delimiter within `limit` bytes; end_of_stream: it ended
+  ///             before one (in both cases what has come stays readable); invalid_argument: an
+  ///             empty delimiter; the stream's own
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader, stream and delimiter must outlive the await
   task<result<std::string>> read_until(std::string_view delimiter, std::size_t limit = 65536) {
@@ -80,7 +82,8 @@ class buffered_reader {
         first_ += at + delimiter.size();
         co_return message;
       }
-      if (at != std::string_view::npos || there.size() >= limit + delimiter.size()) co_return errc::message_too_long;
+      if (at != std::string_view::npos || there.size() >= limit + delimiter.size())
+        co_return errc::message_too_long;
       searched = there.size() >= delimiter.size() ? there.size() - delimiter.size() + 1 : 0;
       const result<std::size_t> n = co_await fill(1);
       if (!n) co_return n.error();
@@ -131,7 +134,8 @@ class buffered_reader {
     if (bytes_.size() - last_ < wanted || bytes_.size() == last_) {
       bytes_.resize(std::max({bytes_.size() * 2, last_ + wanted, std::size_t{4096}}));
     }
-    const result<std::size_t> n = co_await stream_.read(mutable_buffer(bytes_.data() + last_, bytes_.size() - last_));
+    const result<std::size_t> n =
+        co_await stream_.read(mutable_buffer(bytes_.data() + last_, bytes_.size() - last_));
     if (n) last_ += *n;
     co_return n;
   }

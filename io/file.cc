@@ -22,7 +22,8 @@ constexpr io_kind truncate_kind = make_io_kind("file::truncate", io_slot::shared
 constexpr io_kind sync_kind = make_io_kind("file::sync", io_slot::shared, false);
 constexpr io_kind sync_data_kind = make_io_kind("file::sync_data", io_slot::shared, false);
 
-static_assert(sizeof(status_block) == sizeof(struct statx) && alignof(status_block) >= alignof(struct statx));
+static_assert(sizeof(status_block) == sizeof(struct statx) &&
+              alignof(status_block) >= alignof(struct statx));
 
 request plain(verb what) noexcept {
   request r;
@@ -39,7 +40,8 @@ request at_offset(verb what, const void* address, std::size_t size, std::uint64_
   return r;
 }
 
-/// 0 where the combination means nothing. (Unlike O_RDONLY, no flag is zero here: O_CLOEXEC is always set.)
+/// 0 where the combination means nothing. (Unlike O_RDONLY, no flag is zero here: O_CLOEXEC is
+/// always set.)
 std::uint32_t open_flags(open_mode mode) noexcept {
   const bool reads = has(mode, open_mode::read);
   const bool writes = has(mode, open_mode::write) || has(mode, open_mode::append);
@@ -58,7 +60,8 @@ std::uint32_t open_flags(open_mode mode) noexcept {
 
 // ---- Opening -----------------------------------------------------------------------------------
 
-detail::path_awaitable<file::open_awaiter> file::open(std::string path, open_mode mode, unsigned permissions) noexcept {
+detail::path_awaitable<file::open_awaiter> file::open(std::string path, open_mode mode,
+                                                      unsigned permissions) noexcept {
   request r = plain(verb::open);
   r.options = open_flags(mode);
   r.length = permissions;
@@ -124,15 +127,18 @@ result<std::size_t> file::position_awaiter::await_resume() const noexcept {
 
 // ---- The rest ----------------------------------------------------------------------------------
 
-file::size_awaitable file::size() noexcept { return size_awaitable(*this); }
+file::size_awaitable file::size() noexcept {
+  return size_awaitable(*this);
+}
 
-file::size_awaiter::size_awaiter(file& f) noexcept : io_wait(&f.descriptor_, size_kind, plain(verb::status)) {
+file::size_awaiter::size_awaiter(file& f) noexcept
+    : io_wait(&f.descriptor_, size_kind, plain(verb::status)) {
   ask.offset = address_of(&status_);
 }
 
 result<std::uint64_t> file::size_awaiter::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
-  struct statx status {};
+  struct statx status{};
   std::memcpy(&status, &status_, sizeof status);
   return status.stx_size;
 }
@@ -178,8 +184,8 @@ task<result<std::string>> read_file(std::string path) {
 }
 
 task<result<void>> write_file(std::string path, const_buffer data) {
-  result<file> opened =
-      co_await file::open(std::move(path), open_mode::write | open_mode::create | open_mode::truncate);
+  result<file> opened = co_await file::open(
+      std::move(path), open_mode::write | open_mode::create | open_mode::truncate);
   if (!opened) co_return opened.error();
   file& f = *opened;
   const_buffer rest = data;

@@ -32,12 +32,14 @@ constexpr bool has(open_mode all, open_mode one) noexcept {
   return (static_cast<unsigned>(all) & static_cast<unsigned>(one)) != 0;
 }
 
-/// An open file. The destructor closes it at once, which may block on some file systems; close() does not.
+/// An open file. The destructor closes it at once, which may block on some file systems; close()
+/// does not.
 ///
 /// Threads   From its first operation it belongs to one runtime, and use in another aborts.
-/// Overlap   read() and write() share the object's position: one at a time, a second aborts. Any number of the others.
-/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or closed, answers with
-///           bad_file_descriptor.
+/// Overlap   read() and write() share the object's position: one at a time, a second aborts. Any
+///           number of the others.
+/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
+///           closed, answers with bad_file_descriptor.
 class file {
   class open_awaiter;
   class position_awaiter;
@@ -49,35 +51,38 @@ class file {
   /// Opens `path`. What it makes has `permissions`, less the process's umask.
   ///
   /// Result      the file, its position at the beginning
-  /// Errors      no_such_file_or_directory, permission_denied, is_a_directory (to write), not_a_directory, file_exists,
-  ///             too_many_files_open, …; invalid_argument: neither read, write nor append; truncate without write; a '\0'
-  ///             in the path
+  /// Errors      no_such_file_or_directory, permission_denied, is_a_directory (to write),
+  ///             not_a_directory, file_exists, too_many_files_open, …; invalid_argument: neither
+  ///             read, write nor append; truncate without write; a '\0' in the path
   /// Cancel      not begun: stops the task. Begun: waited for, and the file is delivered
   /// Lifetime    the path is kept in the awaitable
-  static detail::path_awaitable<open_awaiter> open(std::string path, open_mode mode, unsigned permissions = 0666) noexcept;
+  static detail::path_awaitable<open_awaiter> open(std::string path, open_mode mode,
+                                                   unsigned permissions = 0666) noexcept;
 
   /// Reads from `offset`, all of the buffer where the file has as much.
   ///
-  /// Result      bytes at the front of `buffer`: fewer than its size only at the end of the file; 0: there
-  /// Errors      is_a_directory, io_error, …; bad_file_descriptor: not open to read, or closed; invalid_seek: it has no
-  ///             offsets (a pipe, a terminal); invalid_argument: an empty buffer; operation_canceled: another task closes
-  ///             it, and nothing was done
+  /// Result      bytes at the front of `buffer`: fewer than its size only at the end of the file;
+  ///             0: there
+  /// Errors      is_a_directory, io_error, …; bad_file_descriptor: not open to read, or closed;
+  ///             invalid_seek: it has no offsets (a pipe, a terminal); invalid_argument: an empty
+  ///             buffer; operation_canceled: another task closes it, and nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
   /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
 
   /// Writes at `offset` (opened with append: at the end), all of the data where there is room.
   ///
-  /// Result      bytes taken from the front of `data`: fewer than its size only where an error came after some; 0 where
-  ///             it is empty
-  /// Errors      no_space_on_device, file_too_large, io_error, …; bad_file_descriptor: not open to write, or closed;
-  ///             operation_canceled: another task closes it, and nothing was done
+  /// Result      bytes taken from the front of `data`: fewer than its size only where an error came
+  ///             after some; 0 where it is empty
+  /// Errors      no_space_on_device, file_too_large, io_error, …; bad_file_descriptor: not open to
+  ///             write, or closed; operation_canceled: another task closes it, and nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
   /// Lifetime    file and data must outlive the await, the data unchanged
   detail::transfer write_at(const_buffer data, std::uint64_t offset) noexcept;
 
-  /// Reads at this object's position, which moves behind what was read. What has no offsets (a pipe, a terminal) is read as
-  /// a stream: at least one byte, 0 at its end, and it can be cancelled.
+  /// Reads at this object's position, which moves behind what was read. What has no offsets (a
+  /// pipe, a terminal) is read as a stream: at least one byte, 0 at its end, and it can be
+  /// cancelled.
   ///
   /// Result      as read_at
   /// Errors      as read_at
@@ -85,8 +90,9 @@ class file {
   /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
   position_awaitable read(mutable_buffer buffer) noexcept;
 
-  /// Writes at this object's position, which moves behind what was written; opened with append, at the end, and the
-  /// position stays. What has no offsets is written as a stream: at least one byte.
+  /// Writes at this object's position, which moves behind what was written; opened with append, at
+  /// the end, and the position stays. What has no offsets is written as a stream: at least one
+  /// byte.
   ///
   /// Result      as write_at
   /// Errors      as write_at; broken_pipe
@@ -105,8 +111,9 @@ class file {
   /// Cuts it off, or fills it up with zeros, to `size` bytes. The position stays.
   ///
   /// Result      success
-  /// Errors      invalid_argument (not open to write, no file, or too large for the system's offsets), file_too_large,
-  ///             io_error, …; bad_file_descriptor: closed; operation_canceled: another task closes it
+  /// Errors      invalid_argument (not open to write, no file, or too large for the system's
+  ///             offsets), file_too_large, io_error, …; bad_file_descriptor: closed;
+  ///             operation_canceled: another task closes it
   /// Cancel      not begun: stops the task. Begun: waited for
   /// Lifetime    the file must outlive the await
   detail::io_awaitable<void> truncate(std::uint64_t size) noexcept;
@@ -114,13 +121,14 @@ class file {
   /// Waits until everything written has reached the device.
   ///
   /// Result      success
-  /// Errors      io_error, no_space_on_device: something written earlier is lost; invalid_argument: no file;
-  ///             bad_file_descriptor: closed; operation_canceled: another task closes it
+  /// Errors      io_error, no_space_on_device: something written earlier is lost; invalid_argument:
+  ///             no file; bad_file_descriptor: closed; operation_canceled: another task closes it
   /// Cancel      not begun: stops the task. Begun: waited for
   /// Lifetime    the file must outlive the await
   detail::io_awaitable<void> sync() noexcept;
 
-  /// Waits until the content written has reached the device, with no more of its attributes than reading it needs.
+  /// Waits until the content written has reached the device, with no more of its attributes than
+  /// reading it needs.
   ///
   /// Result      success
   /// Errors      as sync
@@ -128,12 +136,14 @@ class file {
   /// Lifetime    the file must outlive the await
   detail::io_awaitable<void> sync_data() noexcept;
 
-  /// Ends what other tasks await on the file and has not begun (with operation_canceled), waits for the rest, and closes it.
+  /// Ends what other tasks await on the file and has not begun (with operation_canceled), waits for
+  /// the rest, and closes it.
   ///
   /// Result      success
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already; io_error, no_space_on_device: what was
-  ///             written earlier is lost (it is closed all the same)
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Errors      bad_file_descriptor: it is closed, or being closed, already; io_error,
+  ///             no_space_on_device: what was written earlier is lost (it is closed all the same)
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the file must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(descriptor_); }
 
@@ -141,7 +151,8 @@ class file {
   int native_handle() const noexcept { return descriptor_.number(); }
 
  private:
-  file(detail::descriptor d, bool appends) noexcept : descriptor_(std::move(d)), appends_(appends) {}
+  file(detail::descriptor d, bool appends) noexcept
+      : descriptor_(std::move(d)), appends_(appends) {}
   friend task<result<std::string>> read_file(std::string path);
 
   detail::descriptor descriptor_;
@@ -177,7 +188,9 @@ class [[nodiscard]] file::position_awaitable {
  public:
   position_awaitable(file& f, const detail::io_kind& kind, const request& r) noexcept
       : file_(&f), kind_(&kind), ask_(r) {}
-  position_awaiter operator co_await() && noexcept { return position_awaiter(*file_, *kind_, ask_); }
+  position_awaiter operator co_await() && noexcept {
+    return position_awaiter(*file_, *kind_, ask_);
+  }
 
  private:
   file* file_;
@@ -206,12 +219,14 @@ class [[nodiscard]] file::size_awaitable {
 /// Reads all of a file, also where the system does not know its size (/proc), or a pipe to its end.
 ///
 /// Result      its content
-/// Errors      those of open and read; std::bad_alloc, std::length_error are thrown where it does not fit in memory
+/// Errors      those of open and read; std::bad_alloc, std::length_error are thrown where it does
+///             not fit in memory
 /// Cancel      stops the task
 /// Lifetime    nothing is referred to
 task<result<std::string>> read_file(std::string path);
 
-/// Makes the file, or makes it empty, and writes `data`. Not in one step: whoever reads meanwhile sees a part.
+/// Makes the file, or makes it empty, and writes `data`. Not in one step: whoever reads meanwhile
+/// sees a part.
 ///
 /// Result      success: all of it is written (not yet on the device: see file::sync)
 /// Errors      those of open, write and close; an unknown part has then been written

@@ -27,35 +27,45 @@ request of(verb what, std::uint32_t options = 0) noexcept {
 
 file_kind kind_of(unsigned mode) noexcept {
   switch (mode & S_IFMT) {
-    case S_IFREG: return file_kind::regular;
-    case S_IFDIR: return file_kind::directory;
-    case S_IFLNK: return file_kind::symbolic_link;
-    case S_IFIFO: return file_kind::pipe;
-    case S_IFSOCK: return file_kind::socket;
-    case S_IFCHR: return file_kind::character_device;
-    case S_IFBLK: return file_kind::block_device;
-    default: return file_kind::other;
+    case S_IFREG:
+      return file_kind::regular;
+    case S_IFDIR:
+      return file_kind::directory;
+    case S_IFLNK:
+      return file_kind::symbolic_link;
+    case S_IFIFO:
+      return file_kind::pipe;
+    case S_IFSOCK:
+      return file_kind::socket;
+    case S_IFCHR:
+      return file_kind::character_device;
+    case S_IFBLK:
+      return file_kind::block_device;
+    default:
+      return file_kind::other;
   }
 }
 
 }  // namespace
 
-detail::status_awaiter::status_awaiter(descriptor* none, const io_kind& kind, const request& r) noexcept
+detail::status_awaiter::status_awaiter(descriptor* none, const io_kind& kind,
+                                       const request& r) noexcept
     : io_wait(none, kind, r) {
   ask.offset = address_of(&status_);
 }
 
 result<file_information> detail::status_awaiter::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
-  struct statx status {};
+  struct statx status{};
   static_assert(sizeof status == sizeof status_);
   std::memcpy(&status, &status_, sizeof status);
   file_information information;
   information.kind = kind_of(status.stx_mode);
   information.permissions = status.stx_mode & 07777u;
   information.size = status.stx_size;
-  information.modified = decltype(information.modified)(std::chrono::seconds(status.stx_mtime.tv_sec) +
-                                                        std::chrono::nanoseconds(status.stx_mtime.tv_nsec));
+  information.modified =
+      decltype(information.modified)(std::chrono::seconds(status.stx_mtime.tv_sec) +
+                                     std::chrono::nanoseconds(status.stx_mtime.tv_nsec));
   return information;
 }
 

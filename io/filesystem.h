@@ -1,4 +1,5 @@
-// Names of files: asking about them, renaming, removing; directories. Contents are in <eddy/io/file.h>.
+// Names of files: asking about them, renaming, removing; directories. Contents are in
+// <eddy/io/file.h>.
 #pragma once
 
 #include <chrono>
@@ -10,7 +11,16 @@
 
 namespace eddy {
 
-enum class file_kind : std::uint8_t { regular, directory, symbolic_link, pipe, socket, character_device, block_device, other };
+enum class file_kind : std::uint8_t {
+  regular,
+  directory,
+  symbolic_link,
+  pipe,
+  socket,
+  character_device,
+  block_device,
+  other
+};
 
 /// What the system knows about a file.
 struct file_information {
@@ -39,12 +49,14 @@ using path_change = path_awaitable<io_awaiter<void>>;
 /// Asks about the file behind `path`, through symbolic links.
 ///
 /// Result      a file_information
-/// Errors      no_such_file_or_directory, not_a_directory, permission_denied, …; invalid_argument: a '\0' in the path
+/// Errors      no_such_file_or_directory, not_a_directory, permission_denied, …; invalid_argument:
+///             a '\0' in the path
 /// Cancel      not begun: stops the task. Begun: waited for, and the result is delivered
 /// Lifetime    the path is kept in the awaitable
 detail::path_awaitable<detail::status_awaiter> file_status(std::string path) noexcept;
 
-/// Gives a file or directory another name on the same file system; what has that name already is replaced in the same step.
+/// Gives a file or directory another name on the same file system; what has that name already is
+/// replaced in the same step.
 ///
 /// Result      success
 /// Errors      no_such_file_or_directory, cross_device_link, is_a_directory, directory_not_empty, …

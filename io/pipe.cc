@@ -12,8 +12,12 @@ constexpr io_kind write_kind = make_io_kind("pipe_writer::write", io_slot::writi
 
 }  // namespace
 
-detail::transfer pipe_reader::read(mutable_buffer buffer) noexcept { return read_stream(pipe_, read_kind, buffer); }
-detail::transfer pipe_writer::write(const_buffer data) noexcept { return write_stream(pipe_, write_kind, data); }
+detail::transfer pipe_reader::read(mutable_buffer buffer) noexcept {
+  return read_stream(pipe_, read_kind, buffer);
+}
+detail::transfer pipe_writer::write(const_buffer data) noexcept {
+  return write_stream(pipe_, write_kind, data);
+}
 
 result<std::pair<pipe_reader, pipe_writer>> make_pipe() noexcept {
   int both[2] = {-1, -1};
@@ -25,8 +29,14 @@ result<std::pair<pipe_reader, pipe_writer>> make_pipe() noexcept {
                    pipe_writer(descriptor(both[1], descriptor::kind::stream)));
 }
 
-pipe_reader standard_input() noexcept { return pipe_reader(descriptor(0, descriptor::kind::lent)); }
-pipe_writer standard_output() noexcept { return pipe_writer(descriptor(1, descriptor::kind::lent)); }
-pipe_writer standard_error() noexcept { return pipe_writer(descriptor(2, descriptor::kind::lent)); }
+pipe_reader standard_input() noexcept {
+  return pipe_reader(descriptor(0, descriptor::kind::lent));
+}
+pipe_writer standard_output() noexcept {
+  return pipe_writer(descriptor(1, descriptor::kind::lent));
+}
+pipe_writer standard_error() noexcept {
+  return pipe_writer(descriptor(2, descriptor::kind::lent));
+}
 
 }  // namespace eddy

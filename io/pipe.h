@@ -20,17 +20,19 @@ class pipe_reader {
   /// Reads what is there, at least one byte; 0: every writer has closed its end.
   ///
   /// Result      bytes at the front of `buffer`, 1 to buffer.size(); 0 at the end
-  /// Errors      operation_canceled: another task has closed it; bad_file_descriptor: it was closed before;
-  ///             invalid_argument: an empty buffer; what the terminal or device says
+  /// Errors      operation_canceled: another task has closed it; bad_file_descriptor: it was closed
+  ///             before; invalid_argument: an empty buffer; what the terminal or device says
   /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
   /// Lifetime    reader and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read(mutable_buffer buffer) noexcept;
 
-  /// Ends a read that another task awaits (with operation_canceled), and closes it in the close phase.
+  /// Ends a read that another task awaits (with operation_canceled), and closes it in the close
+  /// phase.
   ///
   /// Result      success
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the reader must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(pipe_); }
 
@@ -54,17 +56,19 @@ class pipe_writer {
   /// Writes at least one byte: as much as the pipe takes. Never raises SIGPIPE.
   ///
   /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty
-  /// Errors      broken_pipe: no reader is left; operation_canceled: another task has closed it; bad_file_descriptor: it
-  ///             was closed before; what the terminal or device says
+  /// Errors      broken_pipe: no reader is left; operation_canceled: another task has closed it;
+  ///             bad_file_descriptor: it was closed before; what the terminal or device says
   /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
   /// Lifetime    writer and data must outlive the await, the data unchanged
   detail::transfer write(const_buffer data) noexcept;
 
-  /// Ends a write that another task awaits (with operation_canceled), and closes it in the close phase.
+  /// Ends a write that another task awaits (with operation_canceled), and closes it in the close
+  /// phase.
   ///
   /// Result      success
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the writer must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(pipe_); }
 
@@ -81,9 +85,9 @@ class pipe_writer {
 /// A new pipe. too_many_files_open, too_many_files_open_in_system.
 result<std::pair<pipe_reader, pipe_writer>> make_pipe() noexcept;
 
-/// The descriptors 0, 1 and 2, whatever stands behind them (terminal, pipe, file, socket). They are lent: going, the object
-/// leaves them open, and they are not made O_NONBLOCK, for other programs share them. close() does close them. Use one
-/// object for each at a time.
+/// The descriptors 0, 1 and 2, whatever stands behind them (terminal, pipe, file, socket). They are
+/// lent: going, the object leaves them open, and they are not made O_NONBLOCK, for other programs
+/// share them. close() does close them. Use one object for each at a time.
 pipe_reader standard_input() noexcept;
 pipe_writer standard_output() noexcept;
 pipe_writer standard_error() noexcept;

@@ -18,16 +18,18 @@ bool is_exhaustion(std::error_code error) noexcept;
 bool is_closed(std::error_code error) noexcept;
 }  // namespace detail
 
-/// Accepts for as long as the listener is open, and runs `handler(stream, args...)`, a task<void>, for each connection, each
-/// a child of its own. The handler is kept once, for all; the arguments are copied for each. Exhaustion (too many open files
-/// and the like) is outlasted: connections that exist go on, and accepting too when there is room again.
+/// Accepts for as long as the listener is open, and runs `handler(stream, args...)`, a task<void>,
+/// for each connection, each a child of its own. The handler is kept once, for all; the arguments
+/// are copied for each. Exhaustion (too many open files and the like) is outlasted: connections
+/// that exist go on, and accepting too when there is room again.
 ///
 /// Result      success: the listener was closed, and all children have ended
-/// Errors      what accept() reports otherwise, when all children have ended. A handler's exception ends the whole: the
-///             other children are cancelled and waited for, and it is rethrown
-/// Cancel      reaches the accept and all children; the task stops when they have ended. (Where the listener is closed
-///             instead, children end in their own time)
-/// Lifetime    the listener must outlive the await, and so must what references among the arguments refer to
+/// Errors      what accept() reports otherwise, when all children have ended. A handler's exception
+///             ends the whole: the other children are cancelled and waited for, and it is rethrown
+/// Cancel      reaches the accept and all children; the task stops when they have ended. (Where the
+///             listener is closed instead, children end in their own time)
+/// Lifetime    the listener must outlive the await, and so must what references among the arguments
+///             refer to
 template <class Listener, class F, class... A>
 task<result<void>> serve(Listener& listener, F handler, A... args) {
   auto accept_all = [&](task_group& connections) -> task<result<void>> {

@@ -1,5 +1,5 @@
-// Reading, printing and comparing addresses (socket_address.h). Bytes are only ever copied in and out of the system's
-// structures, never read through a cast.
+// Reading, printing and comparing addresses (socket_address.h). Bytes are only ever copied in and
+// out of the system's structures, never read through a cast.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -51,7 +51,8 @@ bool parse_host(int family, std::string_view text, void* address) noexcept {
   return ::inet_pton(family, terminated.data(), address) == 1;
 }
 
-/// A Unix address's path: without the terminator of a file's, with the leading '\0' of an abstract one.
+/// A Unix address's path: without the terminator of a file's, with the leading '\0' of an abstract
+/// one.
 std::string_view path_of(const sockaddr_un& native, std::size_t size) noexcept {
   if (size <= path_offset) return {};
   const std::string_view path(native.sun_path, size - path_offset);
@@ -110,7 +111,8 @@ result<socket_address> socket_address::unix_path(std::string_view path) {
   if (path.empty()) return detail::from_errno(EINVAL);
   const bool is_abstract = path[0] == '\0';
   if (!is_abstract && path.find('\0') != path.npos) return detail::from_errno(EINVAL);
-  // Linux takes a path that fills the field, but then getsockname() gives one byte more than the structure has.
+  // Linux takes a path that fills the field, but then getsockname() gives one byte more than the
+  // structure has.
   const std::size_t length = path.size() + (is_abstract ? 0 : 1);
   if (length > path_capacity) return detail::from_errno(ENAMETOOLONG);
   sockaddr_un native{};

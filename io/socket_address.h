@@ -11,14 +11,15 @@
 
 namespace eddy {
 
-/// An address of a socket: IPv4 or IPv6 with a port, or a Unix path. Names are resolved by resolve().
+/// An address of a socket: IPv4 or IPv6 with a port, or a Unix path. Names are resolved by
+/// resolve().
 class socket_address {
  public:
   /// No address; what an unnamed socket has.
   socket_address() noexcept {}
 
-  /// Reads "1.2.3.4:80", "[::1]:80" or, with the number of an interface, "[fe80::1%2]:80". No names, no spaces, no
-  /// leading zeros.
+  /// Reads "1.2.3.4:80", "[::1]:80" or, with the number of an interface, "[fe80::1%2]:80". No
+  /// names, no spaces, no leading zeros.
   ///
   /// Errors    invalid_argument for everything else.
   static result<socket_address> parse(std::string_view text);
@@ -28,15 +29,17 @@ class socket_address {
   /// 0.0.0.0, every IPv4 address of this machine. For IPv6 too: `parse("[::]:80")`.
   static socket_address any(std::uint16_t port) noexcept;
 
-  /// A Unix socket's path, or with a leading '\0' a name in the abstract namespace, which is no file.
+  /// A Unix socket's path, or with a leading '\0' a name in the abstract namespace, which is no
+  /// file.
   ///
-  /// Errors    filename_too_long: a path of more than 107 bytes, an abstract name of more than 107 after the '\0';
-  ///           invalid_argument: empty, or a path with a '\0' in it.
+  /// Errors    filename_too_long: a path of more than 107 bytes, an abstract name of more than 107
+  ///           after the '\0'; invalid_argument: empty, or a path with a '\0' in it.
   static result<socket_address> unix_path(std::string_view path);
 
   /// From the system's sockaddr of `size` bytes.
   ///
-  /// Errors    address_family_not_supported; invalid_argument where `size` is not one of its family.
+  /// Errors    address_family_not_supported; invalid_argument where `size` is not one of its
+  ///           family.
   static result<socket_address> from_native(const void* address, std::size_t size) noexcept;
 
   /// The port; 0 where there is none.
@@ -45,7 +48,8 @@ class socket_address {
   /// "1.2.3.4:80", "[::1]:80", the path, "@name" for an abstract one, "" for no address.
   std::string to_string() const;
 
-  /// The system's sockaddr, for a system call: its family (AF_INET, …; 0: no address), bytes and their number.
+  /// The system's sockaddr, for a system call: its family (AF_INET, …; 0: no address), bytes and
+  /// their number.
   int family() const noexcept;
   const void* data() const noexcept { return bytes_.data(); }
   std::uint32_t size() const noexcept { return size_; }

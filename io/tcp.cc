@@ -16,7 +16,9 @@ constexpr io_kind write_kind = make_io_kind("tcp_stream::write", io_slot::writin
 constexpr io_kind connect_kind = make_io_kind("tcp_stream::connect", io_slot::writing);
 constexpr io_kind accept_kind = make_accept_kind("tcp_listener::accept");
 
-bool is_internet(const socket_address& a) noexcept { return a.family() == AF_INET || a.family() == AF_INET6; }
+bool is_internet(const socket_address& a) noexcept {
+  return a.family() == AF_INET || a.family() == AF_INET6;
+}
 
 }  // namespace
 
@@ -25,13 +27,18 @@ detail::connect_awaitable<tcp_stream> tcp_stream::connect(const socket_address& 
 }
 
 tcp_stream tcp_stream::connected(detail::descriptor socket) noexcept {
-  // It only says how small writes are sent: a connection that is gone already is for its first user to find.
+  // It only says how small writes are sent: a connection that is gone already is for its first user
+  // to find.
   static_cast<void>(detail::set_no_delay(socket, true));
   return tcp_stream(std::move(socket));
 }
 
-detail::transfer tcp_stream::read(mutable_buffer buffer) noexcept { return receive(socket_, read_kind, buffer); }
-detail::transfer tcp_stream::write(const_buffer data) noexcept { return send(socket_, write_kind, data); }
+detail::transfer tcp_stream::read(mutable_buffer buffer) noexcept {
+  return receive(socket_, read_kind, buffer);
+}
+detail::transfer tcp_stream::write(const_buffer data) noexcept {
+  return send(socket_, write_kind, data);
+}
 
 result<tcp_stream> tcp_stream::adopt(int number) noexcept {
   auto socket = adopt_socket(number);
@@ -39,7 +46,8 @@ result<tcp_stream> tcp_stream::adopt(int number) noexcept {
   return tcp_stream(*std::move(socket));
 }
 
-result<tcp_listener> tcp_listener::bind(const socket_address& at, const listen_options& options) noexcept {
+result<tcp_listener> tcp_listener::bind(const socket_address& at,
+                                        const listen_options& options) noexcept {
   if (!is_internet(at)) return from_errno(EAFNOSUPPORT);
   auto made = make_listener(at, options);
   if (!made) return made.error();

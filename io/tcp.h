@@ -1,4 +1,5 @@
-// TCP: listeners and connected streams. Whole-buffer helpers (read_exactly, write_all) are in <eddy/io/algorithm.h>.
+// TCP: listeners and connected streams. Whole-buffer helpers (read_exactly, write_all) are in
+// <eddy/io/algorithm.h>.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +12,14 @@
 
 namespace eddy {
 
-/// A connected TCP stream. The destructor closes it at once; close() first ends what others await on it.
+/// A connected TCP stream. The destructor closes it at once; close() first ends what others await
+/// on it.
 ///
-/// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh one may go to any.
+/// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh
+///           one may go to any.
 /// Overlap   A read and a write may be in flight together; a second of either kind aborts.
-/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or closed, answers with
-///           bad_file_descriptor.
+/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
+///           closed, answers with bad_file_descriptor.
 class tcp_stream {
  public:
   /// Connects to an IPv4 or IPv6 address. Small writes then go out at once (set_no_delay).
@@ -31,39 +34,43 @@ class tcp_stream {
   /// Reads what is there, at least one byte; 0: the peer has ended its side.
   ///
   /// Result      bytes at the front of `buffer`, 1 to buffer.size(); 0 at the end
-  /// Errors      connection_reset, timed_out, …; operation_canceled: another task has closed the stream;
-  ///             bad_file_descriptor: it was closed before; invalid_argument: an empty buffer
+  /// Errors      connection_reset, timed_out, …; operation_canceled: another task has closed the
+  ///             stream; bad_file_descriptor: it was closed before; invalid_argument: an empty
+  ///             buffer
   /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
   /// Lifetime    stream and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read(mutable_buffer buffer) noexcept;
 
   /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
   ///
-  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken is not delivered
-  /// Errors      broken_pipe, connection_reset, …; operation_canceled: another task has closed the stream;
-  ///             bad_file_descriptor: it was closed before
+  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken
+  ///             is not delivered
+  /// Errors      broken_pipe, connection_reset, …; operation_canceled: another task has closed the
+  ///             stream; bad_file_descriptor: it was closed before
   /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
   /// Lifetime    stream and data must outlive the await, the data unchanged
   detail::transfer write(const_buffer data) noexcept;
 
-  /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on. not_connected: the
-  /// connection is gone.
+  /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on.
+  /// not_connected: the connection is gone.
   result<void> shutdown_write() noexcept { return detail::shutdown_write(socket_); }
 
-  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the last of it has left the
-  /// kernel, in the close phase.
+  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the
+  /// last of it has left the kernel, in the close phase.
   ///
   /// Result      success; the number is free again
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the stream must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(socket_); }
 
-  /// On (the default for accepted and connected streams): small writes go out at once, and do not wait to be joined with
-  /// later ones (TCP_NODELAY).
+  /// On (the default for accepted and connected streams): small writes go out at once, and do not
+  /// wait to be joined with later ones (TCP_NODELAY).
   result<void> set_no_delay(bool on) noexcept { return detail::set_no_delay(socket_, on); }
 
-  /// No address (family 0) where the stream is closed or, for the peer's, where the connection is gone.
+  /// No address (family 0) where the stream is closed or, for the peer's, where the connection is
+  /// gone.
   socket_address local_address() const noexcept { return detail::local_address(socket_); }
   socket_address peer_address() const noexcept { return detail::peer_address(socket_); }
 
@@ -71,8 +78,9 @@ class tcp_stream {
   int native_handle() const noexcept { return socket_.number(); }
   /// Gives the descriptor away: it is the caller's to close. Nothing may be in flight.
   int release() noexcept { return socket_.release(); }
-  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the caller: not_a_socket,
-  /// wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it is close-on-exec is the caller's choice.
+  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the
+  /// caller: not_a_socket, wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it
+  /// is close-on-exec is the caller's choice.
   static result<tcp_stream> adopt(int descriptor) noexcept;
 
   /// (for the library)
@@ -90,14 +98,16 @@ class tcp_listener {
   ///
   /// Errors      address_in_use, permission_denied, address_not_available, too_many_files_open,
   ///             address_family_not_supported
-  static result<tcp_listener> bind(const socket_address& at, const listen_options& options = {}) noexcept;
+  static result<tcp_listener> bind(const socket_address& at,
+                                   const listen_options& options = {}) noexcept;
 
   /// Waits for the next connection. One that failed before it was accepted is skipped.
   ///
   /// Result      the stream, with set_no_delay
-  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space, not_enough_memory: once; the next
-  ///             accept() on this listener then waits until a descriptor was closed on this thread, or for 100 ms, so
-  ///             that a loop around accept() does not spin. operation_canceled: another task has closed the listener;
+  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space,
+  ///             not_enough_memory: once; the next accept() on this listener then waits until a
+  ///             descriptor was closed on this thread, or for 100 ms, so that a loop around
+  ///             accept() does not spin. operation_canceled: another task has closed the listener;
   ///             bad_file_descriptor: it was closed before
   /// Cancel      stops the task, and no connection is taken; one that was accepted is delivered
   /// Lifetime    the listener must outlive the await
@@ -106,11 +116,13 @@ class tcp_listener {
   /// Where it listens, with the port that was chosen. No address (family 0) once closed.
   socket_address local_address() const noexcept { return detail::local_address(listener_.socket); }
 
-  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener in the close phase.
+  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener
+  /// in the close phase.
   ///
   /// Result      success
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the listener must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(listener_.socket); }
 

@@ -16,7 +16,8 @@ constexpr io_kind accept_kind = make_accept_kind("unix_listener::accept");
 
 detail::connect_awaitable<unix_stream> unix_stream::connect(std::string_view path) {
   const auto to = socket_address::unix_path(path);
-  return connect_awaitable<unix_stream>(connect_kind, to ? *to : socket_address(), to ? 0 : -to.error().value());
+  return connect_awaitable<unix_stream>(connect_kind, to ? *to : socket_address(),
+                                        to ? 0 : -to.error().value());
 }
 
 result<std::pair<unix_stream, unix_stream>> unix_stream::pair() noexcept {
@@ -25,8 +26,12 @@ result<std::pair<unix_stream, unix_stream>> unix_stream::pair() noexcept {
   return std::pair(unix_stream(std::move(both->first)), unix_stream(std::move(both->second)));
 }
 
-detail::transfer unix_stream::read(mutable_buffer buffer) noexcept { return receive(socket_, read_kind, buffer); }
-detail::transfer unix_stream::write(const_buffer data) noexcept { return send(socket_, write_kind, data); }
+detail::transfer unix_stream::read(mutable_buffer buffer) noexcept {
+  return receive(socket_, read_kind, buffer);
+}
+detail::transfer unix_stream::write(const_buffer data) noexcept {
+  return send(socket_, write_kind, data);
+}
 
 result<unix_stream> unix_stream::adopt(int number) noexcept {
   auto socket = adopt_socket(number);

@@ -1,4 +1,5 @@
-// Unix stream sockets: between programs of one machine, by a path or an abstract name, and pairs within one.
+// Unix stream sockets: between programs of one machine, by a path or an abstract name, and pairs
+// within one.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +15,19 @@ namespace eddy {
 
 /// A connected Unix stream. Everything as for tcp_stream.
 ///
-/// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh one may go to any.
+/// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh
+///           one may go to any.
 /// Overlap   A read and a write may be in flight together; a second of either kind aborts.
-/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or closed, answers with
-///           bad_file_descriptor.
+/// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
+///           closed, answers with bad_file_descriptor.
 class unix_stream {
  public:
-  /// Connects to the listener at `path` (a leading '\0': the abstract namespace). Where its backlog is full, waits.
+  /// Connects to the listener at `path` (a leading '\0': the abstract namespace). Where its backlog
+  /// is full, waits.
   ///
   /// Result      the stream
-  /// Errors      no_such_file_or_directory, connection_refused, permission_denied, filename_too_long, invalid_argument
+  /// Errors      no_such_file_or_directory, connection_refused, permission_denied,
+  ///             filename_too_long, invalid_argument
   /// Cancel      stops the task, and the socket is closed; once connected, the stream is delivered
   /// Lifetime    the path is copied
   static detail::connect_awaitable<unix_stream> connect(std::string_view path);
@@ -34,17 +38,18 @@ class unix_stream {
   /// Reads what is there, at least one byte; 0: the peer has ended its side.
   ///
   /// Result      bytes at the front of `buffer`, 1 to buffer.size(); 0 at the end
-  /// Errors      connection_reset, …; operation_canceled: another task has closed the stream; bad_file_descriptor: it
-  ///             was closed before; invalid_argument: an empty buffer
+  /// Errors      connection_reset, …; operation_canceled: another task has closed the stream;
+  ///             bad_file_descriptor: it was closed before; invalid_argument: an empty buffer
   /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
   /// Lifetime    stream and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read(mutable_buffer buffer) noexcept;
 
   /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
   ///
-  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken is not delivered
-  /// Errors      broken_pipe, …; operation_canceled: another task has closed the stream; bad_file_descriptor: it was
-  ///             closed before
+  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken
+  ///             is not delivered
+  /// Errors      broken_pipe, …; operation_canceled: another task has closed the stream;
+  ///             bad_file_descriptor: it was closed before
   /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
   /// Lifetime    stream and data must outlive the await, the data unchanged
   detail::transfer write(const_buffer data) noexcept;
@@ -52,12 +57,13 @@ class unix_stream {
   /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on.
   result<void> shutdown_write() noexcept { return detail::shutdown_write(socket_); }
 
-  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the last of it has left the
-  /// kernel, in the close phase.
+  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the
+  /// last of it has left the kernel, in the close phase.
   ///
   /// Result      success; the number is free again
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the stream must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(socket_); }
 
@@ -69,13 +75,16 @@ class unix_stream {
   int native_handle() const noexcept { return socket_.number(); }
   /// Gives the descriptor away: it is the caller's to close. Nothing may be in flight.
   int release() noexcept { return socket_.release(); }
-  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the caller: not_a_socket,
-  /// wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it is close-on-exec is the caller's choice.
+  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the
+  /// caller: not_a_socket, wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it
+  /// is close-on-exec is the caller's choice.
   static result<unix_stream> adopt(int descriptor) noexcept;
 
   /// (for the library)
   explicit unix_stream(detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
-  static unix_stream connected(detail::descriptor socket) noexcept { return unix_stream(std::move(socket)); }
+  static unix_stream connected(detail::descriptor socket) noexcept {
+    return unix_stream(std::move(socket));
+  }
 
  private:
   detail::descriptor socket_;
@@ -84,30 +93,33 @@ class unix_stream {
 /// Accepts Unix stream connections. Threads, Overlap and Moving as for a stream.
 class unix_listener {
  public:
-  /// Listens at `path` (a leading '\0': the abstract namespace). A path becomes a file, which stays when the listener is
-  /// closed, and is in the way of the next one: remove_file() it.
+  /// Listens at `path` (a leading '\0': the abstract namespace). A path becomes a file, which stays
+  /// when the listener is closed, and is in the way of the next one: remove_file() it.
   ///
-  /// Errors      address_in_use (the file is there already), no_such_file_or_directory, permission_denied,
-  ///             filename_too_long, invalid_argument, too_many_files_open
+  /// Errors      address_in_use (the file is there already), no_such_file_or_directory,
+  ///             permission_denied, filename_too_long, invalid_argument, too_many_files_open
   static result<unix_listener> bind(std::string_view path, const listen_options& options = {});
 
   /// Waits for the next connection. One that failed before it was accepted is skipped.
   ///
   /// Result      the stream
-  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space, not_enough_memory: once; the next
-  ///             accept() on this listener then waits until a descriptor was closed on this thread, or for 100 ms.
-  ///             operation_canceled: another task has closed the listener; bad_file_descriptor: it was closed before
+  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space,
+  ///             not_enough_memory: once; the next accept() on this listener then waits until a
+  ///             descriptor was closed on this thread, or for 100 ms. operation_canceled: another
+  ///             task has closed the listener; bad_file_descriptor: it was closed before
   /// Cancel      stops the task, and no connection is taken; one that was accepted is delivered
   /// Lifetime    the listener must outlive the await
   detail::accept_awaitable<unix_stream> accept() noexcept;
 
   socket_address local_address() const noexcept { return detail::local_address(listener_.socket); }
 
-  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener in the close phase.
+  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener
+  /// in the close phase.
   ///
   /// Result      success
   /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the destructor closes
+  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
+  ///             destructor closes
   /// Lifetime    the listener must outlive the await
   detail::close_awaitable close() noexcept { return detail::close_awaitable(listener_.socket); }
 

@@ -8,8 +8,8 @@
 
 namespace eddy {
 
-/// Any callable without arguments and result, moved in. Up to three words are kept inside, larger ones on the heap
-/// (making it may throw std::bad_alloc). Calling an empty one does nothing.
+/// Any callable without arguments and result, moved in. Up to three words are kept inside, larger
+/// ones on the heap (making it may throw std::bad_alloc). Calling an empty one does nothing.
 class callback {
  public:
   callback() noexcept = default;
@@ -50,8 +50,8 @@ class callback {
   enum class action : unsigned char { call, move, destroy };
   static constexpr std::size_t room = 3 * sizeof(void*);
   template <class F>
-  static constexpr bool fits = sizeof(F) <= room && alignof(F) <= alignof(void*) &&
-                               std::is_nothrow_move_constructible_v<F>;
+  static constexpr bool fits =
+      sizeof(F) <= room && alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
 
   template <class F>
   static void inside(action what, void* self, void* to) {

@@ -8,8 +8,8 @@ namespace eddy {
 
 using duration = std::chrono::nanoseconds;
 
-/// The current runtime's clock; where none runs on this thread, CLOCK_MONOTONIC. Time in which the machine was
-/// suspended does not count.
+/// The current runtime's clock; where none runs on this thread, CLOCK_MONOTONIC. Time in which the
+/// machine was suspended does not count.
 struct clock {
   using rep = std::chrono::nanoseconds::rep;
   using period = std::chrono::nanoseconds::period;

@@ -1,4 +1,5 @@
-// The tick and its phases. This file is the definition of the order of everything; docs/semantics.md states it as rules.
+// The tick and its phases. This file is the definition of the order of everything;
+// docs/semantics.md states it as rules.
 #include <eddy/runtime/detail/loop.h>
 
 #include <pthread.h>
@@ -28,10 +29,12 @@ bool loop::mail_waits() const noexcept {
 }
 
 /// Where only postponed work is left there is no reason to look outside.
-inline bool loop::must_poll() const noexcept { return operations_ || pool_work_ || postponed_.empty() || mail_waits(); }
+inline bool loop::must_poll() const noexcept {
+  return operations_ || pool_work_ || postponed_.empty() || mail_waits();
+}
 
-/// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything that one item makes ready
-/// runs before the next item.
+/// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything
+/// that one item makes ready runs before the next item.
 template <class List>
 void loop::run_list(List& list, List& snapshot) noexcept {
   if (&list != &snapshot) snapshot.append(list);
@@ -48,13 +51,13 @@ void loop::tick(bool may_sleep) {
   ++ticks_;
   budget_left_ = budget_;
 
-  if (!timers_.empty()) take_due_timers();      // 1 timers: what is due is made ready
-  run_pending();                                // 2 pending: left over, then those timers, then what was postponed
-  if (hooks_) run_hooks(0);                     // 3 idle
-  if (hooks_) run_hooks(1);                     //   prepare
-  if (must_poll()) poll(may_sleep);             // 4 poll: hand over, wait, take three lists, then resume
+  if (!timers_.empty()) take_due_timers();  // 1 timers: what is due is made ready
+  run_pending();             // 2 pending: left over, then those timers, then what was postponed
+  if (hooks_) run_hooks(0);  // 3 idle
+  if (hooks_) run_hooks(1);  //   prepare
+  if (must_poll()) poll(may_sleep);  // 4 poll: hand over, wait, take three lists, then resume
   if (hooks_ || !immediates_.empty() || ticks_ % 4096 == 0) run_check();  // 5 check
-  if (!closing_.empty()) run_closing();         // 6 close
+  if (!closing_.empty()) run_closing();                                   // 6 close
 }
 
 void loop::take_due_timers() noexcept {
@@ -99,7 +102,9 @@ void loop::run_check() noexcept {
   if (ticks_ % 4096 == 0 && tasks) tasks->give_back_surplus();
 }
 
-void loop::run_closing() noexcept { run_list(closing_, closing_now_); }
+void loop::run_closing() noexcept {
+  run_list(closing_, closing_now_);
+}
 
 // ---- Poll --------------------------------------------------------------------------------------
 
@@ -108,12 +113,15 @@ void loop::poll(bool may_sleep) {
   const bool asks_kernel = operations_ != 0 || pool_work_ != 0;
   turn& t = o.now_turn;
   t.until = sleep_limit(may_sleep);
-  if (asks_kernel || t.until != time_point::min() || o.hosted) {  // (hosted: takes the rings of the doorbell)
+  if (asks_kernel || t.until != time_point::min() ||
+      o.hosted) {  // (hosted: takes the rings of the doorbell)
     t.limit = budget_;
     try {
       need_backend().run(t);
     } catch (...) {
-      fail(std::current_exception());  // no kernel to be had: what was begun is not handed over, and is cancelled
+      fail(
+          std::
+              current_exception());  // no kernel to be had: what was begun is not handed over, and is cancelled
     }
   }
   if (!o.inbox.empty()) sort_mail();
@@ -126,14 +134,16 @@ void loop::poll(bool may_sleep) {
 /// Rule 14: not at all where something is ready, else until the next deadline, else for ever.
 time_point loop::sleep_limit(bool may_sleep) noexcept {
   outside& o = *outside_;
-  const bool ready = !microtasks_.empty() || !postponed_.empty() || !immediates_.empty() || !closing_.empty() ||
-                     !o.calls.empty() || !o.posts.empty() || !o.now_turn.done.empty() || !o.hooks[0].empty();
+  const bool ready = !microtasks_.empty() || !postponed_.empty() || !immediates_.empty() ||
+                     !closing_.empty() || !o.calls.empty() || !o.posts.empty() ||
+                     !o.now_turn.done.empty() || !o.hooks[0].empty();
   if (!may_sleep || ready || !holds() || !o.inbox.empty()) return time_point::min();
   // (What lies before the clock's epoch is due like any other, but differences to it overflow.)
   return std::max(timers_.next_deadline(), time_point{});
 }
 
-/// The three lists: what the pool did for the backend counts as a kernel completion; then calls; then posts.
+/// The three lists: what the pool did for the backend counts as a kernel completion; then calls;
+/// then posts.
 void loop::sort_mail() noexcept {
   outside& o = *outside_;
   o.inbox.take(o.mail);
@@ -158,7 +168,8 @@ void loop::sort_mail() noexcept {
 void loop::count(const operation& o, int change) noexcept {
   const bool call = o.ask.what == verb::call;
   (call ? pool_work_ : operations_) += static_cast<std::size_t>(change);
-  if (o.background) (call ? background_pool_work_ : background_operations_) += static_cast<std::size_t>(change);
+  if (o.background)
+    (call ? background_pool_work_ : background_operations_) += static_cast<std::size_t>(change);
 }
 
 void loop::report_operations() noexcept {
@@ -207,7 +218,8 @@ backend& loop::need_backend() {
     o.reason = "a backend of the program's own making";
     bind();
   } else if (!o.kernel) {
-    chosen made = choose_backend(o.options.backend, backend_parts{o.inbox, o.workers, o.options.ring_entries});
+    chosen made = choose_backend(o.options.backend,
+                                 backend_parts{o.inbox, o.workers, o.options.ring_entries});
     o.kernel = std::move(made.made);
     o.live = made.kind;
     o.reason = std::move(made.reason);
@@ -244,8 +256,9 @@ void loop::cancel(operation& o) noexcept {
         outside_->now_turn.cancel.push(o);
         break;
       }
-      // The pool keeps it in its own list by the same links, and its threads push it to the mailbox by them: it must not
-      // stand in turn::cancel. What is still queued ends in this drain (rule 21); else it comes by the mailbox.
+      // The pool keeps it in its own list by the same links, and its threads push it to the mailbox
+      // by them: it must not stand in turn::cancel. What is still queued ends in this drain (rule
+      // 21); else it comes by the mailbox.
       if (!outside_->workers.remove(o)) break;
       o.where = operation::place::reported;
       o.result = -ECANCELED;
@@ -276,7 +289,9 @@ time_point loop::now() noexcept {
   return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
 
-void loop::refill_budget() noexcept { budget_left_ = budget_; }
+void loop::refill_budget() noexcept {
+  budget_left_ = budget_;
+}
 
 // ---- What holds the loop -----------------------------------------------------------------------
 
@@ -287,8 +302,8 @@ bool loop::counts(const work& w) const noexcept {
 
 bool loop::is_pending(bool in_background) const noexcept {
   if (in_background) {
-    return background_timers_ || background_operations_ || background_pool_work_ || !microtasks_.empty() || !due_.empty() ||
-           !postponed_.empty() || !immediates_.empty();
+    return background_timers_ || background_operations_ || background_pool_work_ ||
+           !microtasks_.empty() || !due_.empty() || !postponed_.empty() || !immediates_.empty();
   }
   // After a stop, callbacks' timers and immediates and guards no longer hold the loop.
   const std::size_t free_timers = background_timers_ + (stopping_ ? callback_timers_ : 0);
@@ -308,7 +323,9 @@ bool loop::is_pending(bool in_background) const noexcept {
   return !stopping_ && is_guarded();
 }
 
-bool loop::is_guarded() const noexcept { return outside_->guards->held.load(std::memory_order_acquire) != 0; }
+bool loop::is_guarded() const noexcept {
+  return outside_->guards->held.load(std::memory_order_acquire) != 0;
+}
 
 // ---- Stopping and failing ----------------------------------------------------------------------
 
@@ -325,13 +342,15 @@ void loop::fail(std::exception_ptr what) noexcept {
 void loop::begin_run() {
   outside& o = *outside_;
   // An explicit choice that cannot be had is said before anything begins.
-  if (o.factory || o.options.backend != backend_kind::automatic || backend_is_forced()) need_backend();
+  if (o.factory || o.options.backend != backend_kind::automatic || backend_is_forced())
+    need_backend();
   if (o.stop_sent.load(std::memory_order_acquire)) sort_mail();  // it begins there
 }
 
 void loop::end_run() {
   outside& o = *outside_;
-  if (!o.inbox.empty()) sort_mail();  // the stop request's own item comes out; posts stay for the next run
+  if (!o.inbox.empty())
+    sort_mail();  // the stop request's own item comes out; posts stay for the next run
   stopping_ = false;
   if (tasks) tasks->run_ended();
   // (One that is on its way now counts for the next run: its item must not be sent twice.)
@@ -345,10 +364,12 @@ void loop::end_background() {
   tasks->stop_background();
   const auto left = [this] { return tasks->background() != 0 && holds(); };
   while (left()) tick(true);
-  if (tasks->background()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
+  if (tasks->background())
+    tasks->stop(true);  // what waits for another coroutine only, behind a shield
   while (left()) tick(true);
   ends_background_ = false;
-  if (tasks->background()) misuse("background tasks that cannot be ended", tasks->describe().c_str());
+  if (tasks->background())
+    misuse("background tasks that cannot be ended", tasks->describe().c_str());
 }
 
 void loop::finish_tasks() {
@@ -362,7 +383,8 @@ void loop::finish_tasks() {
     if (left()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
     while (left() && holds()) tick(true);
     ends_background_ = false;
-    if (left()) misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
+    if (left())
+      misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
   }
   stopping_ = false;
   failure_ = nullptr;
@@ -375,26 +397,34 @@ thread_local char thread_mark;
 std::atomic<unsigned> forks{0};
 std::atomic<std::uint32_t> last_id{0};
 
-// Loops that have a thread, for loop::find: a descriptor may be closed where its loop is not running.
+// Loops that have a thread, for loop::find: a descriptor may be closed where its loop is not
+// running.
 std::mutex bound_mutex;
 loop* first_bound = nullptr;
 
 void watch_forks() {
-  static const int once = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  static const int once =
+      ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
   static_cast<void>(once);
 }
 }  // namespace
 
-const void* this_thread() noexcept { return &thread_mark; }
-unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
+const void* this_thread() noexcept {
+  return &thread_mark;
+}
+unsigned fork_count() noexcept {
+  return forks.load(std::memory_order_relaxed);
+}
 
 bool loop::is_mine() const noexcept {
   return outside_->forks == fork_count() && outside_->thread == this_thread();
 }
 
 void loop::check_thread() const noexcept {
-  if (outside_->forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
-  if (outside_->thread != this_thread()) misuse("a runtime is used on a thread that is not its own (use post or run_on)");
+  if (outside_->forks != fork_count())
+    misuse("a runtime that was made before fork() is used in the child process");
+  if (outside_->thread != this_thread())
+    misuse("a runtime is used on a thread that is not its own (use post or run_on)");
 }
 
 /// From now on the loop belongs to this thread.
@@ -415,7 +445,9 @@ loop* loop::find(std::uint32_t id) noexcept {
   return nullptr;
 }
 
-void no_loop() noexcept { misuse("no runtime runs on this thread"); }
+void no_loop() noexcept {
+  misuse("no runtime runs on this thread");
+}
 
 int ask_world(std::uint32_t loop_id, const request& r) noexcept {
   if (loop* l = loop::find(loop_id)) {
@@ -489,6 +521,8 @@ time_point now() noexcept {
   return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
 
-time_point clock::now() noexcept { return eddy::now(); }
+time_point clock::now() noexcept {
+  return eddy::now();
+}
 
 }  // namespace eddy

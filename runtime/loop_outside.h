@@ -1,5 +1,6 @@
-// The cold half of a loop: what reaches it from outside (mailbox, pool, backend, guards, stop requests), and what only
-// callbacks need (hooks, callback timers). Private to loop.cc and runtime.cc.
+// The cold half of a loop: what reaches it from outside (mailbox, pool, backend, guards, stop
+// requests), and what only callbacks need (hooks, callback timers). Private to loop.cc and
+// runtime.cc.
 #pragma once
 
 #include <atomic>
@@ -22,14 +23,15 @@ struct hook_node : linked_work {
   callback run_it;
   loop* home = nullptr;
   std::uint64_t added_in = 0;  // the tick: it runs from the next one on
-  bool active = false;         // its callback is on the stack: whoever drops it leaves the rest to run_hooks
+  bool active =
+      false;  // its callback is on the stack: whoever drops it leaves the rest to run_hooks
   bool dropped = false;
 };
 
 /// Shared by a runtime and its guards, which may outlive it.
 struct guard_block {
-  std::mutex mutex;            // drop and the runtime's end exclude each other; nothing else needs it
-  loop* home = nullptr;        // null: the runtime is gone
+  std::mutex mutex;      // drop and the runtime's end exclude each other; nothing else needs it
+  loop* home = nullptr;  // null: the runtime is gone
   std::atomic<std::size_t> held{0};
 };
 
@@ -49,7 +51,8 @@ struct callback_work : linked_work {  // a post, a next_tick, an immediate
 };
 
 struct loop::outside {
-  outside(const runtime_options& o) : options(o), workers(pool_options{o.pool_threads, o.pool_queue}, inbox) {}
+  outside(const runtime_options& o)
+      : options(o), workers(pool_options{o.pool_threads, o.pool_queue}, inbox) {}
 
   /// From any thread: adds to the mailbox and rings the doorbell if the loop slept. Keeps errno.
   void send(work& w) noexcept;
@@ -72,9 +75,9 @@ struct loop::outside {
   backend_kind live{};
   std::string reason;
   turn now_turn;
-  work_queue mail;    // taken out of the mailbox, to be sorted
+  work_queue mail;       // taken out of the mailbox, to be sorted
   operation_list calls;  // finished pool calls, to be reported
-  work_queue posts;   // to be run
+  work_queue posts;      // to be run
   work_list<hook_node> hooks[3];
   hook_node* hook_cursor = nullptr;  // the hook that run_hooks runs next
   // Of many timers each is cold: so a slot leads to its timer without a pointer of its own.
@@ -85,11 +88,13 @@ struct loop::outside {
   std::shared_ptr<guard_block> guards = std::make_shared<guard_block>();
 
   work stop_item;
-  std::atomic<bool> stop_sent{false};   // stop_item is in the mailbox, or was taken and not yet cleared by a run's end
-  bool stop_taken = false;              // stop_item has come out of the mailbox in this run
+  std::atomic<bool> stop_sent{
+      false};  // stop_item is in the mailbox, or was taken and not yet cleared by a run's end
+  bool stop_taken = false;  // stop_item has come out of the mailbox in this run
   work nudge_item;
   std::atomic<bool> nudge_sent{false};
-  std::atomic<unsigned> senders{0};  // other threads inside send(): the runtime's end waits for them
+  std::atomic<unsigned> senders{
+      0};  // other threads inside send(): the runtime's end waits for them
 
   const void* thread = nullptr;  // whose loop it is: the address of a thread's own variable
   bool hosted = false;           // a host polls the native handle between our ticks

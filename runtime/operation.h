@@ -1,5 +1,5 @@
-// What can be asked of the kernel, as plain data. No system header: every backend interprets it in its own way (the
-// ring copies a request, execute() calls it, a simulation plays it).
+// What can be asked of the kernel, as plain data. No system header: every backend interprets it in
+// its own way (the ring copies a request, execute() calls it, a simulation plays it).
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace eddy {
 
-/// What a request asks for. The fields that each verb uses stand beside it; `descriptor` always is the file
-/// descriptor where there is one. Verbs of the third group are answered at once and only ever asked (backend::ask).
+/// What a request asks for. The fields that each verb uses stand beside it; `descriptor` always is
+/// the file descriptor where there is one. Verbs of the third group are answered at once and only
+/// ever asked (backend::ask).
 // clang-format off: a table
 enum class verb : std::uint8_t {
   nothing,  // ends with 0 in the next poll
@@ -53,21 +54,26 @@ enum class verb : std::uint8_t {
 };
 // clang-format on
 
-/// Whether a verb works on a file's content or names: what has begun is then waited for, not cancelled (rule 21).
-constexpr bool is_file_verb(verb v) noexcept { return v >= verb::open && v <= verb::make_directory; }
+/// Whether a verb works on a file's content or names: what has begun is then waited for, not
+/// cancelled (rule 21).
+constexpr bool is_file_verb(verb v) noexcept {
+  return v >= verb::open && v <= verb::make_directory;
+}
 
-/// For read and write: at the descriptor's own position, and for everything that has none (pipes, terminals).
+/// For read and write: at the descriptor's own position, and for everything that has none (pipes,
+/// terminals).
 inline constexpr std::uint64_t current_position = ~std::uint64_t{0};
 
-/// The threads of the pool on which work runs. A lane has threads of its own, so that slow name look-ups cannot
-/// stop file reads.
+/// The threads of the pool on which work runs. A lane has threads of its own, so that slow name
+/// look-ups cannot stop file reads.
 enum class pool_lane : std::uint8_t { compute, files, lookup };
 
 /// One question to the kernel. Field by field what a submission queue entry holds. Plain data.
 struct request {
   verb what = verb::nothing;
   pool_lane lane = pool_lane::files;  ///< where it runs if it has to go to the pool
-  bool seekable = false;  ///< read, write: a regular file (may block, is not cancelled once begun), no stream
+  bool seekable =
+      false;  ///< read, write: a regular file (may block, is not cancelled once begun), no stream
   std::int32_t descriptor = -1;
   std::uint64_t offset = 0;
   std::uint64_t address = 0;
@@ -75,29 +81,30 @@ struct request {
   std::uint32_t options = 0;
   std::int32_t second = -1;
 
-  /// Has it to be waited for once it has begun? (rule 21: a file operation that has begun, running pool work)
+  /// Has it to be waited for once it has begun? (rule 21: a file operation that has begun, running
+  /// pool work)
   bool must_finish() const noexcept { return seekable || is_file_verb(what) || what == verb::call; }
 };
 
-/// A request that was begun, and its result. Lives in the frame (or object) that waits; from the hand-over until the
-/// report it and every buffer that it names belong to the backend.
+/// A request that was begun, and its result. Lives in the frame (or object) that waits; from the
+/// hand-over until the report it and every buffer that it names belong to the backend.
 struct operation : detail::linked_work {
   using linked_work::linked_work;
 
   enum class place : std::uint8_t {
-    outside,   ///< not begun
-    listed,    ///< begun, in turn::start; ends at once when cancelled
-    inside,    ///< the backend's; if it was asked to end and no room was left for that it stands in turn::cancel
+    outside,  ///< not begun
+    listed,   ///< begun, in turn::start; ends at once when cancelled
+    inside,  ///< the backend's; if it was asked to end and no room was left for that it stands in turn::cancel
     reported,  ///< in turn::done, or its report is being delivered
   };
 
   request ask;
   std::int32_t result = 0;  ///< valid once reported: >= 0, or -errno; -ECANCELED: it did nothing
   place where = place::outside;
-  bool background = false;       ///< begun by a background task: does not hold the loop
-  bool cancel_asked = false;     ///< the owner has asked for its end
-  bool from_pool = false;        ///< the pool has it, or had it
-  std::uint64_t handle = 0;      ///< the backend's own: slot and generation
+  bool background = false;    ///< begun by a background task: does not hold the loop
+  bool cancel_asked = false;  ///< the owner has asked for its end
+  bool from_pool = false;     ///< the pool has it, or had it
+  std::uint64_t handle = 0;   ///< the backend's own: slot and generation
 };
 static_assert(sizeof(operation) <= 128);
 

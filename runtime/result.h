@@ -9,7 +9,8 @@
 
 namespace eddy {
 
-/// What only this library reports; everything else is the system's errno. Compares with std::error_code:
+/// What only this library reports; everything else is the system's errno. Compares with
+/// std::error_code:
 ///
 ///     if (line.error() == eddy::errc::end_of_stream) break;
 enum class errc {
@@ -38,7 +39,8 @@ class result;
 
 namespace detail {
 
-/// The system's error `number`, unchanged (ECONNRESET, not -ECONNRESET); it equals the std::errc of that name.
+/// The system's error `number`, unchanged (ECONNRESET, not -ECONNRESET); it equals the std::errc of
+/// that name.
 inline std::error_code from_errno(int number) noexcept {
   return std::error_code(number, std::system_category());
 }
@@ -62,8 +64,8 @@ inline int checked_code(const std::error_code& error) noexcept {
   return error.value();
 }
 
-/// The category of an error, which the compiler is told is no null pointer: else it takes the value for one that might
-/// be read uninitialised.
+/// The category of an error, which the compiler is told is no null pointer: else it takes the value
+/// for one that might be read uninitialised.
 inline const std::error_category* category_of(const std::error_code& error) noexcept {
   const std::error_category* category = __builtin_addressof(error.category());
   if (!category) __builtin_unreachable();
@@ -76,7 +78,8 @@ concept value_for = !std::is_same_v<std::remove_cvref_t<U>, result<T>> &&
                     !std::is_same_v<std::remove_cvref_t<U>, std::in_place_t> &&
                     !error_like<std::remove_cvref_t<U>> && std::is_convertible_v<U, V>;
 
-/// May a result<T> be made from a result<U>, by converting its value? Not where the whole result<U> is a value.
+/// May a result<T> be made from a result<U>, by converting its value? Not where the whole result<U>
+/// is a value.
 template <class U, class T, class V>
 concept result_for =
     is_result<std::remove_cvref_t<U>> && !std::is_same_v<std::remove_cvref_t<U>, result<T>> &&
@@ -91,8 +94,8 @@ concept result_for =
 ///     if (!read) co_return read.error();
 ///     use(buffer.data(), *read);
 ///
-/// Taking the value of an error with `*` or `->` is the caller's bug and aborts; value() throws instead. A result made
-/// from an error code that says "no error" aborts too.
+/// Taking the value of an error with `*` or `->` is the caller's bug and aborts; value() throws
+/// instead. A result made from an error code that says "no error" aborts too.
 template <class T>
 class [[nodiscard]] result {
  public:

@@ -18,10 +18,11 @@ namespace detail {
 // ---- From other threads ------------------------------------------------------------------------
 
 void loop::outside::send(work& w) noexcept {
-  if (forks != fork_count()) misuse("a runtime that was made before fork() is used in the child process");
+  if (forks != fork_count())
+    misuse("a runtime that was made before fork() is used in the child process");
   const int kept = errno;
   senders.fetch_add(1, std::memory_order_relaxed);  // (published by the push)
-  if (inbox.push(w)) kernel->wake();  // it slept, so it has a backend
+  if (inbox.push(w)) kernel->wake();                // it slept, so it has a backend
   errno = kept;
   senders.fetch_sub(1, std::memory_order_release);
 }
@@ -53,8 +54,8 @@ void run_callback_work(work* w) noexcept {
 
 }  // namespace
 
-constinit const work_type posted_type{&run_callback_work, nullptr,
-                                      [](work* w) noexcept { delete static_cast<callback_work*>(w); }};
+constinit const work_type posted_type{
+    &run_callback_work, nullptr, [](work* w) noexcept { delete static_cast<callback_work*>(w); }};
 constinit const work_type next_tick_type{&run_callback_work, nullptr};
 constinit const work_type immediate_type{&run_callback_work, nullptr};
 
@@ -81,7 +82,8 @@ void loop::outside::make_callback_timer(loop& home) {
 void loop::outside::free_callback_timer(callback_timer& t) noexcept {
   ++t.generation;
   t.run_it.reset();
-  free_slots.push_back(t.slot);  // never grows: it has had room for every slot since the slot was made
+  free_slots.push_back(
+      t.slot);  // never grows: it has had room for every slot since the slot was made
 }
 
 }  // namespace detail
@@ -90,7 +92,9 @@ void loop::outside::free_callback_timer(callback_timer& t) noexcept {
 
 using detail::loop;
 
-runtime::runtime(const runtime_options& options) : loop_(std::make_unique<loop>(options)) { loop_->owner = this; }
+runtime::runtime(const runtime_options& options) : loop_(std::make_unique<loop>(options)) {
+  loop_->owner = this;
+}
 
 void runtime::run() {
   loop& l = *loop_;
@@ -101,9 +105,13 @@ void runtime::run() {
   l.end_run();
 }
 
-bool runtime::run_once() { return loop_->run_one_tick(true); }
+bool runtime::run_once() {
+  return loop_->run_one_tick(true);
+}
 
-bool runtime::run_nowait() { return loop_->run_one_tick(false); }
+bool runtime::run_nowait() {
+  return loop_->run_one_tick(false);
+}
 
 bool detail::loop::run_one_tick(bool may_sleep) {
   const running_scope scope(*this);
@@ -153,23 +161,31 @@ std::string_view runtime::backend_reason() {
   return loop_->outside_->reason;
 }
 
-std::uint64_t runtime::ticks() const noexcept { return loop_->ticks_; }
+std::uint64_t runtime::ticks() const noexcept {
+  return loop_->ticks_;
+}
 
-time_point runtime::now() const noexcept { return loop_->now(); }
+time_point runtime::now() const noexcept {
+  return loop_->now();
+}
 
-runtime& runtime::current() noexcept { return *detail::need_loop().owner; }
+runtime& runtime::current() noexcept {
+  return *detail::need_loop().owner;
+}
 
 int runtime::native_handle() {
   loop_->check_thread();
   const int handle = loop_->need_backend().native_handle();
-  if (!std::exchange(loop_->outside_->hosted, true) && !detail::current_loop) loop_->leave_to_host();
+  if (!std::exchange(loop_->outside_->hosted, true) && !detail::current_loop)
+    loop_->leave_to_host();
   return handle;
 }
 
 std::optional<duration> runtime::next_timeout() const noexcept {
   loop& l = *loop_;
   l.check_thread();
-  if (l.mail_waits() || !l.outside_->now_turn.start.empty() || !l.outside_->now_turn.cancel.empty()) {
+  if (l.mail_waits() || !l.outside_->now_turn.start.empty() ||
+      !l.outside_->now_turn.cancel.empty()) {
     return duration::zero();
   }
   time_point until = l.holds() ? l.sleep_limit(true) : time_point::max();
@@ -269,7 +285,9 @@ void runtime::next_tick(callback f) {
   loop_->make_ready(*loop::outside::make_work(*loop_, std::move(f), detail::next_tick_type));
 }
 
-void runtime::post(callback f) { loop_->outside_->send(*loop::outside::make_work(*loop_, std::move(f), detail::posted_type)); }
+void runtime::post(callback f) {
+  loop_->outside_->send(*loop::outside::make_work(*loop_, std::move(f), detail::posted_type));
+}
 
 // ---- Hooks -------------------------------------------------------------------------------------
 
@@ -287,7 +305,8 @@ hook runtime::add_hook(phase where, callback f) {
 
 namespace detail {
 void loop::drop_hook(hook_node* node) noexcept {
-  if (outside_->forks == fork_count()) check_thread();  // (that of a child process frees memory only)
+  if (outside_->forks == fork_count())
+    check_thread();  // (that of a child process frees memory only)
   if (outside_->hook_cursor == node) {
     outside_->hook_cursor = nullptr;
     for (auto& list : outside_->hooks) {
@@ -329,9 +348,12 @@ pending_guard runtime::guard() {
   return detail::guard_of(*this);
 }
 
-pending_guard detail::guard_of(runtime& rt) noexcept { return pending_guard(loop_of(rt).outside_->guards); }
+pending_guard detail::guard_of(runtime& rt) noexcept {
+  return pending_guard(loop_of(rt).outside_->guards);
+}
 
-pending_guard::pending_guard(std::shared_ptr<detail::guard_block> block) noexcept : block_(std::move(block)) {
+pending_guard::pending_guard(std::shared_ptr<detail::guard_block> block) noexcept
+    : block_(std::move(block)) {
   block_->held.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -343,7 +365,9 @@ pending_guard& pending_guard::operator=(pending_guard&& other) noexcept {
   return *this;
 }
 
-pending_guard::~pending_guard() { drop(); }
+pending_guard::~pending_guard() {
+  drop();
+}
 
 void pending_guard::drop() noexcept {
   const auto block = std::move(block_);
@@ -354,11 +378,12 @@ void pending_guard::drop() noexcept {
 
 namespace detail {
 void loop::nudge() noexcept {
-  if (outside_->forks == fork_count()) outside_->nudge();  // (the guard of a child process frees memory only)
+  if (outside_->forks == fork_count())
+    outside_->nudge();  // (the guard of a child process frees memory only)
 }
 
-/// Between two calls of a host, the loop sleeps as in poll: what arrives from other threads rings the doorbell, and so makes
-/// the native handle readable.
+/// Between two calls of a host, the loop sleeps as in poll: what arrives from other threads rings
+/// the doorbell, and so makes the native handle readable.
 void loop::leave_to_host() noexcept {
   // (What has come in before is not slept through either.)
   if (outside_->hosted && !outside_->inbox.fall_asleep()) outside_->kernel->wake();
@@ -366,19 +391,29 @@ void loop::leave_to_host() noexcept {
 void loop::take_from_host() noexcept {
   if (outside_->hosted) outside_->inbox.wake_up();
 }
-void loop::send(work& w) noexcept { outside_->send(w); }
-std::shared_ptr<guard_block> loop::address() const noexcept { return outside_->guards; }
+void loop::send(work& w) noexcept {
+  outside_->send(w);
+}
+std::shared_ptr<guard_block> loop::address() const noexcept {
+  return outside_->guards;
+}
 
 bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
-  const std::shared_ptr<guard_block> kept = to;  // what `to` stands in may be gone as soon as `w` is sent
-  const std::lock_guard lock(kept->mutex);       // the runtime's end waits until the doorbell has been rung
+  const std::shared_ptr<guard_block> kept =
+      to;  // what `to` stands in may be gone as soon as `w` is sent
+  const std::lock_guard lock(
+      kept->mutex);  // the runtime's end waits until the doorbell has been rung
   if (!kept->home) return false;
   kept->home->send(w);
   return true;
 }
 
-void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept { outside_->factory = make; }
-void use_backend(runtime& rt, backend_factory make) noexcept { loop_of(rt).use_backend(make); }
+void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept {
+  outside_->factory = make;
+}
+void use_backend(runtime& rt, backend_factory make) noexcept {
+  loop_of(rt).use_backend(make);
+}
 }  // namespace detail
 
 // ---- The end -----------------------------------------------------------------------------------
@@ -387,12 +422,14 @@ runtime::~runtime() {
   loop& l = *loop_;
   auto& o = *l.outside_;
   if (o.forks != detail::fork_count()) {
-    // In a child process: the kernel's side and the pool's threads belong to the parent. Only memory goes.
+    // In a child process: the kernel's side and the pool's threads belong to the parent. Only
+    // memory goes.
     static_cast<void>(l.tasks.release());
     static_cast<void>(loop_.release());
     return;
   }
-  const bool work_left = (l.tasks && l.tasks->foreground() + l.tasks->background() != 0) || l.operations_ || l.pool_work_;
+  const bool work_left = (l.tasks && l.tasks->foreground() + l.tasks->background() != 0) ||
+                         l.operations_ || l.pool_work_;
   if (work_left) {
     const detail::running_scope running(l);
     l.finish_tasks();

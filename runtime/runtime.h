@@ -1,4 +1,5 @@
-// class runtime: one loop on one thread. The order of everything in a tick is specified in docs/semantics.md.
+// class runtime: one loop on one thread. The order of everything in a tick is specified in
+// docs/semantics.md.
 #pragma once
 
 #include <cstddef>
@@ -28,15 +29,16 @@ pending_guard guard_of(runtime&) noexcept;  // run_on: also from another thread
 }  // namespace detail
 
 struct runtime_options {
-  backend_kind backend = backend_kind::automatic;  ///< automatic: EDDY_BACKEND, else the best there is
-  unsigned ring_entries = 256;                     ///< submission queue entries of io_uring
-  unsigned pool_threads = 0;                       ///< 0: max(4, cores)
-  unsigned pool_queue = 1024;                      ///< queued jobs per lane before offload() itself waits
+  backend_kind backend =
+      backend_kind::automatic;      ///< automatic: EDDY_BACKEND, else the best there is
+  unsigned ring_entries = 256;      ///< submission queue entries of io_uring
+  unsigned pool_threads = 0;        ///< 0: max(4, cores)
+  unsigned pool_queue = 1024;       ///< queued jobs per lane before offload() itself waits
   unsigned callback_budget = 1024;  ///< microtasks in one tick; reports that one poll takes
 };
 
-/// What still has to happen, by kind; each is counted once from its start to its own end. Background things (those of
-/// spawn_background) are not counted here.
+/// What still has to happen, by kind; each is counted once from its start to its own end.
+/// Background things (those of spawn_background) are not counted here.
 struct pending_counts {
   std::size_t timers = 0;
   std::size_t operations = 0;
@@ -63,8 +65,9 @@ class timer_id {
 
 enum class phase : std::uint8_t { idle, prepare, check };
 
-/// Keeps a callback in a phase of every tick; dropping it takes it out (also from inside the callback). A hook does not
-/// hold the loop; an idle hook keeps poll from sleeping. The loop's thread only.
+/// Keeps a callback in a phase of every tick; dropping it takes it out (also from inside the
+/// callback). A hook does not hold the loop; an idle hook keeps poll from sleeping. The loop's
+/// thread only.
 class [[nodiscard]] hook {
  public:
   hook() noexcept = default;
@@ -78,7 +81,8 @@ class [[nodiscard]] hook {
   detail::hook_node* node_ = nullptr;
 };
 
-/// Holds the loop for work announced elsewhere. Any thread may drop it, also after the runtime's end.
+/// Holds the loop for work announced elsewhere. Any thread may drop it, also after the runtime's
+/// end.
 class [[nodiscard]] pending_guard {
  public:
   pending_guard() noexcept = default;
@@ -94,9 +98,9 @@ class [[nodiscard]] pending_guard {
   std::shared_ptr<detail::guard_block> block_;
 };
 
-/// One loop. Bound to the thread of its first run (before that, to the one that made it); neither copied nor moved. Calls
-/// from other threads abort, except request_stop(), post() and the dropping of a guard. After a fork, calls in the child
-/// abort.
+/// One loop. Bound to the thread of its first run (before that, to the one that made it); neither
+/// copied nor moved. Calls from other threads abort, except request_stop(), post() and the dropping
+/// of a guard. After a fork, calls in the child abort.
 class runtime {
  public:
   /// Throws std::bad_alloc. The backend is made at first need, not here.
@@ -106,15 +110,17 @@ class runtime {
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
-  /// Ticks until nothing is pending. Rethrows what a callback or an unjoined root task threw. Throws std::system_error
-  /// where an explicit choice of backend cannot be had, std::invalid_argument for an unknown EDDY_BACKEND.
+  /// Ticks until nothing is pending. Rethrows what a callback or an unjoined root task threw.
+  /// Throws std::system_error where an explicit choice of backend cannot be had,
+  /// std::invalid_argument for an unknown EDDY_BACKEND.
   void run();
   /// One tick, which may sleep. Is anything still pending?
   bool run_once();
   /// One tick, which never sleeps. Is anything still pending?
   bool run_nowait();
-  /// Asks every task to stop; callbacks' timers and immediates and guards then no longer hold the loop. While nothing runs:
-  /// stops the next run before it begins. The end of a run clears it. Any thread, signal handlers; keeps errno.
+  /// Asks every task to stop; callbacks' timers and immediates and guards then no longer hold the
+  /// loop. While nothing runs: stops the next run before it begins. The end of a run clears it. Any
+  /// thread, signal handlers; keeps errno.
   void request_stop() noexcept;
 
   pending_counts pending() const noexcept;
@@ -129,12 +135,14 @@ class runtime {
 
   /// For a host with a poll loop of its own: readable when run_nowait() has something to do.
   int native_handle();
-  /// For a host with a poll loop of its own: how long it may wait before the next run_nowait() (nullopt: for ever).
+  /// For a host with a poll loop of its own: how long it may wait before the next run_nowait()
+  /// (nullopt: for ever).
   std::optional<duration> next_timeout() const noexcept;
 
   /// Runs once, in the first tick whose timers phase finds it due: never early.
   timer_id set_timeout(duration, callback);
-  /// Runs every `period`; a round that was missed is skipped, the rhythm is kept. period <= 0: in every tick.
+  /// Runs every `period`; a round that was missed is skipped, the rhythm is kept. period <= 0: in
+  /// every tick.
   timer_id set_interval(duration period, callback);
   /// Harmless when it has fired, also from inside its own callback.
   void clear(timer_id) noexcept;
@@ -144,8 +152,8 @@ class runtime {
   void next_tick(callback);
   /// Runs in that phase of every tick, from the next tick on, until the hook is dropped.
   hook add_hook(phase, callback);
-  /// Runs once in a poll phase. Any thread. Not pending: a post does not hold the loop, but what was posted before the end
-  /// of a run runs in it.
+  /// Runs once in a poll phase. Any thread. Not pending: a post does not hold the loop, but what
+  /// was posted before the end of a run runs in it.
   void post(callback);
   /// Holds the loop until it is dropped.
   pending_guard guard();
@@ -156,7 +164,9 @@ class runtime {
 };
 
 namespace detail {
-inline loop& loop_of(runtime& r) noexcept { return *r.loop_; }
+inline loop& loop_of(runtime& r) noexcept {
+  return *r.loop_;
+}
 }  // namespace detail
 
 }  // namespace eddy

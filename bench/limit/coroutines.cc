@@ -1,5 +1,6 @@
-// The limits of rows 1 to 4: hand-written coroutines that do the least with the same observable result. No cancelling,
-// no exceptions, no budget, no clock, no accounting: what a runtime adds to these is its price.
+// The limits of rows 1 to 4: hand-written coroutines that do the least with the same observable
+// result. No cancelling, no exceptions, no budget, no clock, no accounting: what a runtime adds to
+// these is its price.
 #include <array>
 #include <coroutine>
 #include <cstdlib>
@@ -47,7 +48,8 @@ struct pooled {
   }
 };
 
-// Row 1. The child runs inside await_suspend, which answers false when it has ended: a call and a return.
+// Row 1. The child runs inside await_suspend, which answers false when it has ended: a call and a
+// return.
 class child {
  public:
   struct promise_type : pooled {
@@ -180,7 +182,8 @@ class spawned {
   co_return sum;
 }
 
-// Row 4. A ring of 128 with two indices; each side works until it is full or empty, then lets the other.
+// Row 4. A ring of 128 with two indices; each side works until it is full or empty, then lets the
+// other.
 struct ring {
   std::array<int, 128> elements{};
   std::size_t head = 0;

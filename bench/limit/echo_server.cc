@@ -1,6 +1,7 @@
-// The limits of rows 8, 10 and 16: echo servers that do nothing else, in four ways. On io_uring with sends through the ring,
-// with sends attempted first, or with a multishot receive into lent buffers; and on epoll, registered once,
-// edge-triggered. One receive and one send for each connection in a round: fair, as row 16 asks.
+// The limits of rows 8, 10 and 16: echo servers that do nothing else, in four ways. On io_uring
+// with sends through the ring, with sends attempted first, or with a multishot receive into lent
+// buffers; and on epoll, registered once, edge-triggered. One receive and one send for each
+// connection in a round: fair, as row 16 asks.
 #include <sys/epoll.h>
 #include <unistd.h>
 

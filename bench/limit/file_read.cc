@@ -1,4 +1,5 @@
-// The limits of row 11: pread in a loop (so many buffers in turn as reads would be on their way), and the ring.
+// The limits of row 11: pread in a loop (so many buffers in turn as reads would be on their way),
+// and the ring.
 #include <memory>
 
 #include "bench/file_read.h"

@@ -1,4 +1,5 @@
-// The least that a coroutine frame can cost: a free list per size class, filled from slabs, never given back.
+// The least that a coroutine frame can cost: a free list per size class, filled from slabs, never
+// given back.
 #pragma once
 
 #include <cstddef>

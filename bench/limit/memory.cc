@@ -1,4 +1,5 @@
-// The limits of row 14: a sleeping task that is a frame and a timer of three words in it, nothing else; an empty program.
+// The limits of row 14: a sleeping task that is a frame and a timer of three words in it, nothing
+// else; an empty program.
 #include <coroutine>
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,7 @@
-// The limit of row 12: a pool with the same policy and nothing else. Each idle thread sleeps on a futex of its own; a job
-// wakes the one that fell asleep last, and none where one is looking already. What is done goes back by a list with a state
-// "asleep": who finds it there wakes the owner, by a futex.
+// The limit of row 12: a pool with the same policy and nothing else. Each idle thread sleeps on a
+// futex of its own; a job wakes the one that fell asleep last, and none where one is looking
+// already. What is done goes back by a list with a state "asleep": who finds it there wakes the
+// owner, by a futex.
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>

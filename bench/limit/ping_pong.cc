@@ -1,5 +1,5 @@
-// The limits of row 7: what each end does next follows from its last completion or event. Each end has one thing in
-// flight, as a task that awaits one thing at a time has.
+// The limits of row 7: what each end does next follows from its last completion or event. Each end
+// has one thing in flight, as a task that awaits one thing at a time has.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
-// The limits of row 13. Sleeping: an eventfd that is written by the posting thread and never read; the loop sleeps in the
-// ring, under a multishot poll, or in epoll_wait. Busy: an atomic list that is taken whole; a post is a node made by new,
-// for it may be of any size and number, and called through a pointer.
+// The limits of row 13. Sleeping: an eventfd that is written by the posting thread and never read;
+// the loop sleeps in the ring, under a multishot poll, or in epoll_wait. Busy: an atomic list that
+// is taken whole; a post is a node made by new, for it may be of any size and number, and called
+// through a pointer.
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,5 @@
-// The limit of row 15: a loop that asks the same questions and calls the same three hooks through pointers, with no system
-// call, for nothing is in flight.
+// The limit of row 15: a loop that asks the same questions and calls the same three hooks through
+// pointers, with no system call, for nothing is in flight.
 #include <atomic>
 
 #include "bench/measure.h"
@@ -20,7 +20,8 @@ struct hook {
   hook* next = nullptr;
 };
 
-/// What a tick looks at. Read from memory each time, as a loop must that calls unknown code in between.
+/// What a tick looks at. Read from memory each time, as a loop must that calls unknown code in
+/// between.
 struct loop {
   std::uint64_t ticks = 0;
   unsigned budget = 0;

@@ -1,5 +1,5 @@
-// The limit of row 5: a hierarchical wheel whose nodes are 16 bytes in one slab (two indices and the deadline). Only what
-// a re-arm touches is here: an expiring wheel does no more per re-arm.
+// The limit of row 5: a hierarchical wheel whose nodes are 16 bytes in one slab (two indices and
+// the deadline). Only what a re-arm touches is here: an expiring wheel does no more per re-arm.
 #include <time.h>
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct node {
 };
 static_assert(sizeof(node) == 16);
 
-/// Nodes 0 to slots - 1 are the heads of the rings; timers follow. A slot that has become empty keeps its bit until it
-/// is looked at.
+/// Nodes 0 to slots - 1 are the heads of the rings; timers follow. A slot that has become empty
+/// keeps its bit until it is looked at.
 class wheel {
  public:
   wheel(std::size_t timers, std::uint64_t now) : nodes_(slots + timers), now_(now) {

@@ -1,11 +1,15 @@
-// The load for all servers: one process, epoll, everything that comes back is compared byte for byte.
+// The load for all servers: one process, epoll, everything that comes back is compared byte for
+// byte.
 //
-//     load PORT [--connections=N] [--size=BYTES] [--pipeline=N] [--seconds=T] [--churn] [--flood] [--idle=N] [--pid=SERVER]
+//     load PORT [--connections=N] [--size=BYTES] [--pipeline=N] [--seconds=T] [--churn] [--flood]
+//     [--idle=N] [--pid=SERVER]
 //
-// Echo: each connection keeps `pipeline` messages on their way; the time is that from sending them until the last has come
-// back. Churn: connect, one message, close, again and again. Flood: one more connection, not timed, that sends as fast as it
-// is served. Idle: so many connections are made and served once, and the growth of the server's memory is taken. Prints `name<TAB>figure`, times in nanoseconds. `load_share` tells whether the load was the bottleneck: the
-// part of one core that it used.
+// Echo: each connection keeps `pipeline` messages on their way; the time is that from sending them
+// until the last has come back. Churn: connect, one message, close, again and again. Flood: one
+// more connection, not timed, that sends as fast as it is served. Idle: so many connections are
+// made and served once, and the growth of the server's memory is taken. Prints `name<TAB>figure`,
+// times in nanoseconds. `load_share` tells whether the load was the bottleneck: the part of one
+// core that it used.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -95,8 +99,8 @@ double run_time_of(int pid) {
   return sum;
 }
 
-/// The bytes of all messages: a connection's stream is this, over and over, from a place of its own on. The length is prime
-/// so that a message that is lost, doubled or another's shows.
+/// The bytes of all messages: a connection's stream is this, over and over, from a place of its own
+/// on. The length is prime so that a message that is lost, doubled or another's shows.
 constexpr std::size_t pattern_length = 65521;
 constexpr std::size_t longest = 1 << 20;
 const char* pattern() {

@@ -1,4 +1,5 @@
-// Row 7 in Asio (stand-alone, C++20 coroutines, one thread and a context that knows it; its epoll reactor).
+// Row 7 in Asio (stand-alone, C++20 coroutines, one thread and a context that knows it; its epoll
+// reactor).
 #define ASIO_STANDALONE
 #include <asio.hpp>
 #include <exception>

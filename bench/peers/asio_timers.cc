@@ -1,4 +1,5 @@
-// Row 5 in Asio. Setting a deadline cancels the wait, whose handler then has to run: that is part of a re-arm here.
+// Row 5 in Asio. Setting a deadline cancels the wait, whose handler then has to run: that is part
+// of a re-arm here.
 #define ASIO_STANDALONE
 #include <asio.hpp>
 #include <memory>

@@ -1,4 +1,5 @@
-// Rows 8, 10 and 16 in libuv: uv_try_write, and where not all is taken uv_write, until which reading stops.
+// Rows 8, 10 and 16 in libuv: uv_try_write, and where not all is taken uv_write, until which
+// reading stops.
 #include <uv.h>
 
 #include <new>

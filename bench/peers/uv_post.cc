@@ -1,4 +1,5 @@
-// Row 13 in libuv: uv_async_send, which carries nothing and joins what comes together. So only the sleeping loop has a row.
+// Row 13 in libuv: uv_async_send, which carries nothing and joins what comes together. So only the
+// sleeping loop has a row.
 #include <uv.h>
 
 #include "bench/post.h"

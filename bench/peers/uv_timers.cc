@@ -1,4 +1,5 @@
-// Row 5 in libuv. Its timers count milliseconds from the loop's cached time; for a re-arm from now that is read anew.
+// Row 5 in libuv. Its timers count milliseconds from the loop's cached time; for a re-arm from now
+// that is read anew.
 #include <uv.h>
 
 #include <vector>

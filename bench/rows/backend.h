@@ -1,4 +1,5 @@
-// What each of our own programs says first: the backend that is live, so that the report can check it.
+// What each of our own programs says first: the backend that is live, so that the report can check
+// it.
 #pragma once
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Rows 1 to 4: awaiting a child, yielding, spawn and join, a channel. Each runs in a runtime whose backend is live, so
-// that whole ticks are measured.
+// Rows 1 to 4: awaiting a child, yielding, spawn and join, a channel. Each runs in a runtime whose
+// backend is live, so that whole ticks are measured.
 #if __has_include(<eddy/coro/channel.h>)
 #include <eddy/coro/channel.h>
 #define BENCH_CHANNEL 1

@@ -1,4 +1,5 @@
-// Row 14: what a task that sleeps costs in memory (a million of them), and a program that does nothing in time.
+// Row 14: what a task that sleeps costs in memory (a million of them), and a program that does
+// nothing in time.
 #include <chrono>
 
 #include <eddy/coro/run.h>

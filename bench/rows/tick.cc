@@ -1,4 +1,5 @@
-// Row 15: ticks with one prepare and one check hook; an idle hook keeps them coming, and a guard the loop.
+// Row 15: ticks with one prepare and one check hook; an idle hook keeps them coming, and a guard
+// the loop.
 #include "bench/measure.h"
 #include "bench/rows/backend.h"
 

@@ -1,5 +1,6 @@
-// Row 5. From now: set_timeout and clear, as a program without coroutines uses them. To a given deadline there is no
-// callback in the public interface; what is measured is the timers that every awaiter embeds.
+// Row 5. From now: set_timeout and clear, as a program without coroutines uses them. To a given
+// deadline there is no callback in the public interface; what is measured is the timers that every
+// awaiter embeds.
 #include <chrono>
 #include <memory>
 #include <vector>

@@ -24,7 +24,8 @@ void check_wake(const loop& home) noexcept {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 void body_was_not_compiled() noexcept {
   misuse(
-      "g++ 12 did not compile a coroutine's body (a co_await in the condition of if, while, for or switch, and no local "
+      "g++ 12 did not compile a coroutine's body (a co_await in the condition of if, while, for or "
+      "switch, and no local "
       "variable in the function): declare a local variable, or use g++ 13 or clang");
 }
 #endif

@@ -1,6 +1,6 @@
-// The base: the one place where a suspended frame is resumed or destroyed. All other code only says what comes next, so no
-// native stack grows and no frame is destroyed under its own feet. And the protocol of a wait: enter, leave, make ready.
-// Not an interface for users.
+// The base: the one place where a suspended frame is resumed or destroyed. All other code only says
+// what comes next, so no native stack grows and no frame is destroyed under its own feet. And the
+// protocol of a wait: enter, leave, make ready. Not an interface for users.
 #pragma once
 
 #include <eddy/coro/detail/chain.h>
@@ -8,10 +8,12 @@
 
 namespace eddy::detail {
 
-/// Destroys the frames of a chain from `p` outwards, innermost first, and hands the chain to the base as stopped.
+/// Destroys the frames of a chain from `p` outwards, innermost first, and hands the chain to the
+/// base as stopped.
 void unwind(loop& l, promise_base* p) noexcept;
 
-/// A chain that begins or has ended: its item runs at the base, before anything else that waits there.
+/// A chain that begins or has ended: its item runs at the base, before anything else that waits
+/// there.
 inline void at_base(loop& l, chain& c) noexcept {
   c.next = l.base_chains;
   l.base_chains = &c;
@@ -50,12 +52,15 @@ inline void settle(loop& l) noexcept {
 
 // ---- What comes next, said by code that runs under the base ----
 
-inline void resume_next(loop& l, promise_base& p) noexcept { l.next_frame = &p; }
+inline void resume_next(loop& l, promise_base& p) noexcept {
+  l.next_frame = &p;
+}
 inline void unwind_next(loop& l, promise_base& p) noexcept {
   p.unwinding = true;
   l.next_frame = &p;
 }
-/// The frame has ended: go on in whoever awaits it. (Not where it was started inline: that one sees it by `end`.)
+/// The frame has ended: go on in whoever awaits it. (Not where it was started inline: that one sees
+/// it by `end`.)
 inline void go_on_after(loop& l, promise_base& p) noexcept {
   if (p.parent) {
     l.next_frame = p.parent;
@@ -67,7 +72,9 @@ inline void go_on_after(loop& l, promise_base& p) noexcept {
 
 // ---- A wait ----
 
-inline promise_base& waiter_of(const work& w) noexcept { return *static_cast<promise_base*>(w.context); }
+inline promise_base& waiter_of(const work& w) noexcept {
+  return *static_cast<promise_base*>(w.context);
+}
 
 /// The item of a wait runs: the chain goes on, or unwinds.
 inline void resume_wait(work* w) noexcept {
@@ -76,11 +83,15 @@ inline void resume_wait(work* w) noexcept {
   p.of->leaf_ready = false;
   drive(*p.of->home, &p);
 }
-inline bool wait_in_background(const work* w) noexcept { return waiter_of(*w).of->background; }
+inline bool wait_in_background(const work* w) noexcept {
+  return waiter_of(*w).of->background;
+}
 constexpr work_type wait_work{&resume_wait, &wait_in_background};
 
-/// First in every leaf's await_suspend. False: the chain is stopping, nothing may be started or taken; suspend at once.
-inline bool enter(work& w, promise_base& p, const wait_type& type, std::source_location where) noexcept {
+/// First in every leaf's await_suspend. False: the chain is stopping, nothing may be started or
+/// taken; suspend at once.
+inline bool enter(work& w, promise_base& p, const wait_type& type,
+                  std::source_location where) noexcept {
   chain& c = *p.of;
   p.where = where;
   if (c.stop_requested) [[unlikely]] {
@@ -99,7 +110,8 @@ void check_wake(const loop&) noexcept;
 /// To the microtask queue, to go on with its result. The caller has taken the wait out of its list.
 inline void make_ready(work& w) noexcept {
   chain& c = *waiter_of(w).of;
-  if (c.home != current_loop) [[unlikely]] check_wake(*c.home);
+  if (c.home != current_loop) [[unlikely]]
+    check_wake(*c.home);
   c.leaf_ready = true;
   c.home->make_ready(w);
 }
@@ -109,12 +121,16 @@ inline void make_stopped(work& w) noexcept {
   make_ready(w);
 }
 /// Has the leaf been made ready, and not yet run?
-inline bool is_ready(const work& w) noexcept { return waiter_of(w).of->leaf_ready; }
+inline bool is_ready(const work& w) noexcept {
+  return waiter_of(w).of->leaf_ready;
+}
 /// A wait whose result owns nothing may still be stopped between ready and resumed.
-inline void stop_ready(work& w) noexcept { waiter_of(w).unwinding = true; }
+inline void stop_ready(work& w) noexcept {
+  waiter_of(w).unwinding = true;
+}
 
-/// For an await that need not suspend: may it take what it came for, in this tick? (A stopping chain takes nothing; and
-/// where the budget is spent it goes through the queue with what it took.)
+/// For an await that need not suspend: may it take what it came for, in this tick? (A stopping
+/// chain takes nothing; and where the budget is spent it goes through the queue with what it took.)
 inline bool may_take() noexcept {
   loop& l = *current_loop;
   return !(l.running && l.running->stop_requested) && l.charge();
@@ -137,7 +153,8 @@ inline bool start_nested(promise_base& child, std::coroutine_handle<> handle) no
   handle.resume();
   if (child.end != ending::none) return true;
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-  if (child.where.line() == 0) [[unlikely]] body_was_not_compiled();  // neither ended nor at a co_await
+  if (child.where.line() == 0) [[unlikely]]
+    body_was_not_compiled();  // neither ended nor at a co_await
 #endif
   child.inline_start = false;
   return false;

@@ -1,5 +1,6 @@
-// Boundaries: awaiters that hold inner chains and turn their ends into a value. A branch is the root of one inner chain,
-// embedded in its boundary: no allocation for a scope. Not an interface for users.
+// Boundaries: awaiters that hold inner chains and turn their ends into a value. A branch is the
+// root of one inner chain, embedded in its boundary: no allocation for a scope. Not an interface
+// for users.
 #pragma once
 
 #include <coroutine>
@@ -73,7 +74,8 @@ class outcome {
   };
 };
 
-/// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it was stopped".
+/// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it
+/// was stopped".
 struct hand_written_frame {
   hand_written_frame() noexcept = default;
   void (*resume)(void*) = nullptr;
@@ -107,8 +109,10 @@ struct boundary : work, awaiter_tag {
   }
 };
 
-/// The root of an inner chain that awaits an `A` (an rvalue- or lvalue-reference type). Host: the boundary; its
-/// `ended(branch&)` is called at the base when the chain has ended after start() had returned false.
+/// The root of an inner chain that awaits an `A` (an rvalue- or lvalue-reference type). Host: the
+/// boundary; its
+/// `ended(branch&)` is called at the base when the chain has ended after start() had returned
+/// false.
 template <class A, class Host>
 class branch {
  public:
@@ -140,7 +144,8 @@ class branch {
     frame_.destroy = [](void* p) { of(p).drop_awaiter(); };
   }
 
-  /// Begins at the base, unless the host has been decided before its turn comes; host.ended is called in any case.
+  /// Begins at the base, unless the host has been decided before its turn comes; host.ended is
+  /// called in any case.
   void start_at_base() noexcept {
     inner.type = &begin_work;
     at_base(*inner.home, inner);
@@ -151,11 +156,13 @@ class branch {
     struct now_running {
       loop& l;
       chain* before;
-      now_running(loop& home, chain& c) noexcept : l(home), before(std::exchange(home.running, &c)) {}
+      now_running(loop& home, chain& c) noexcept
+          : l(home), before(std::exchange(home.running, &c)) {}
       ~now_running() { l.running = before; }
     } const running(*inner.home, inner);
     try {
-      if constexpr (made) new (static_cast<void*>(&awaiter_)) awaiter_type(get_awaiter(static_cast<A>(source_)));
+      if constexpr (made)
+        new (static_cast<void*>(&awaiter_)) awaiter_type(get_awaiter(static_cast<A>(source_)));
       started_ = true;
       if (!awaiter().await_ready()) {
         const auto h = std::coroutine_handle<promise_base>::from_promise(frame_.promise);

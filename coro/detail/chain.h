@@ -1,5 +1,6 @@
-// Frames and chains: the head of every coroutine frame of ours, the chain (one line of frames, each awaiting the next: the
-// unit of cancel and of unwinding), what a chain waits for, and how it is asked to stop. Not an interface for users.
+// Frames and chains: the head of every coroutine frame of ours, the chain (one line of frames, each
+// awaiting the next: the unit of cancel and of unwinding), what a chain waits for, and how it is
+// asked to stop. Not an interface for users.
 #pragma once
 
 #include <coroutine>
@@ -27,7 +28,8 @@ struct promise_base {
   promise_base(const promise_base&) = delete;
   promise_base& operator=(const promise_base&) = delete;
 
-  promise_base* parent = nullptr;  ///< the frame that awaits this one; null: the outermost of its chain
+  promise_base* parent =
+      nullptr;  ///< the frame that awaits this one; null: the outermost of its chain
   chain* of = nullptr;
   union {
     std::source_location where;  ///< the co_await at which this frame is suspended
@@ -35,7 +37,8 @@ struct promise_base {
   };
   ending end = ending::none;
   bool inline_start = false;  ///< whoever started us is still below us on the native stack
-  bool unwinding = false;     ///< the base's next visit destroys from here outwards, instead of resuming
+  bool unwinding =
+      false;  ///< the base's next visit destroys from here outwards, instead of resuming
 
   void end_with(std::exception_ptr e) noexcept {
     std::construct_at(std::addressof(error), std::move(e));
@@ -45,27 +48,35 @@ struct promise_base {
 
 /// A frame whose promise begins with a promise_base.
 using frame_handle = std::coroutine_handle<promise_base>;
-inline frame_handle frame_of(promise_base& p) noexcept { return frame_handle::from_promise(p); }
+inline frame_handle frame_of(promise_base& p) noexcept {
+  return frame_handle::from_promise(p);
+}
 
 class ask_list;
 
-/// What can be done with something that a chain waits for; it lives in the awaiter, and awaiters never move.
+/// What can be done with something that a chain waits for; it lives in the awaiter, and awaiters
+/// never move.
 struct wait_type : work_type {
   const char* name;  ///< as in api.md: "sleep_for", "event::wait"
-  /// The wait is asked to end: now (it makes itself ready, as stopped or with its result) or later, by its own report.
-  /// Called at most once for each level (asked; forced). Boundaries pass it on to the chains below.
+  /// The wait is asked to end: now (it makes itself ready, as stopped or with its result) or later,
+  /// by its own report. Called at most once for each level (asked; forced). Boundaries pass it on
+  /// to the chains below.
   void (*cancel)(work&, ask_list&) noexcept;
   /// Boundaries: calls `f` for each chain below. Null: a leaf.
   void (*visit)(const work&, void* context, void (*f)(void* context, const chain&));
 };
-inline const wait_type& wait_type_of(const work& w) noexcept { return *static_cast<const wait_type*>(w.type); }
+inline const wait_type& wait_type_of(const work& w) noexcept {
+  return *static_cast<const wait_type*>(w.type);
+}
 
-/// One line of frames, each awaiting the next, ending at a boundary (or at a spawned task's root). It has at most one
-/// suspended leaf, so registering a wait is one pointer store. As a work item it stands for what comes next at its root: it
-/// begins, or it has ended. `context` is the promise of its outermost frame.
+/// One line of frames, each awaiting the next, ending at a boundary (or at a spawned task's root).
+/// It has at most one suspended leaf, so registering a wait is one pointer store. As a work item it
+/// stands for what comes next at its root: it begins, or it has ended. `context` is the promise of
+/// its outermost frame.
 struct chain : work {
   using work::work;
-  work* leaf = nullptr;  ///< what the innermost frame waits for; null while it runs or is being unwound
+  work* leaf =
+      nullptr;  ///< what the innermost frame waits for; null while it runs or is being unwound
   loop* home = nullptr;
   bool stop_requested = false;
   bool leaf_ready = false;  ///< the leaf has been made ready, and not yet run
@@ -77,7 +88,8 @@ struct chain : work {
   bool taken : 1 = false;   ///< its value has been moved out
 };
 
-/// Chains that are being asked to stop. A request walks chains with a list, never by recursion: scopes may nest 10^5 deep.
+/// Chains that are being asked to stop. A request walks chains with a list, never by recursion:
+/// scopes may nest 10^5 deep.
 class ask_list {
  public:
   explicit ask_list(bool force) noexcept : force_(force) {}
@@ -87,7 +99,9 @@ class ask_list {
     if (force_ ? c.forced : c.stop_requested) return;
     c.stop_requested = true;
     c.forced |= force_;
-    if (c.leaf) chains_.push(c);  // one that has not begun stands in the microtask queue, and needs no more than the flag
+    if (c.leaf)
+      chains_.push(
+          c);  // one that has not begun stands in the microtask queue, and needs no more than the flag
   }
   /// Asks the leaves of all that was added. Runs no user code.
   void run() noexcept {
@@ -107,12 +121,14 @@ inline void request_stop(chain& c) noexcept {
   asked.run();
 }
 
-/// Whoever awaits something of ours in another library's coroutine reads this one sentence, wherever the awaiter
-/// stands. (void: a question about a handle without its promise is answered with no.)
+/// Whoever awaits something of ours in another library's coroutine reads this one sentence,
+/// wherever the awaiter stands. (void: a question about a handle without its promise is answered
+/// with no.)
 template <class P>
 struct other_promise {
   static_assert(std::is_void_v<P>,
-                "eddy's awaitables are awaited in an eddy coroutine (eddy::task) only: elsewhere, begin a task of their own "
+                "eddy's awaitables are awaited in an eddy coroutine (eddy::task) only: elsewhere, "
+                "begin a task of their own "
                 "with eddy::spawn or eddy::run");
   static constexpr bool is_ours = false;
 };

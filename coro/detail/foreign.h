@@ -1,5 +1,6 @@
-// Awaiting what is not ours: it cannot be cancelled (a cancel waits) and is not pending. Foreign code resumes whatever
-// handle it was given, whenever it likes; so it gets a frame of ours that only makes the task ready.
+// Awaiting what is not ours: it cannot be cancelled (a cancel waits) and is not pending. Foreign
+// code resumes whatever handle it was given, whenever it likes; so it gets a frame of ours that
+// only makes the task ready.
 #pragma once
 
 #include <coroutine>
@@ -19,8 +20,10 @@ class foreign_awaiter : public work, public awaiter_tag {
   /// (In a stopping chain it is not awaited at all, ready or not: await_suspend stops it.)
   bool await_ready() { return !stopping() && awaiter_.await_ready(); }
   template <our_promise P>
-  bool await_suspend(std::coroutine_handle<P> h, std::source_location where = std::source_location::current()) {
-    static constexpr wait_type wait{wait_work, "a foreign awaitable", [](work&, ask_list&) noexcept {}, nullptr};
+  bool await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) {
+    static constexpr wait_type wait{wait_work, "a foreign awaitable",
+                                    [](work&, ask_list&) noexcept {}, nullptr};
     if (!enter(*this, h.promise(), wait, where)) return true;
     proxy_.context = this;
     proxy_.resume = [](void* p) { make_ready(*static_cast<proxy*>(p)->context); };
@@ -40,7 +43,8 @@ class foreign_awaiter : public work, public awaiter_tag {
         return true;
       }
     } catch (...) {
-      h.promise().of->leaf = nullptr;  // it waits for nothing: the exception is the task's, where it awaits
+      h.promise().of->leaf =
+          nullptr;  // it waits for nothing: the exception is the task's, where it awaits
       throw;
     }
   }
@@ -53,9 +57,11 @@ class foreign_awaiter : public work, public awaiter_tag {
     void (*destroy)(void*) = nullptr;
     foreign_awaiter* context = nullptr;
   };
-  using kept = std::conditional_t<std::is_reference_v<awaiter_of<A>>, std::remove_reference_t<awaiter_of<A>>&,
-                                  awaiter_of<A>>;
-  static bool stopping() noexcept { return current_loop->running && current_loop->running->stop_requested; }
+  using kept = std::conditional_t<std::is_reference_v<awaiter_of<A>>,
+                                  std::remove_reference_t<awaiter_of<A>>&, awaiter_of<A>>;
+  static bool stopping() noexcept {
+    return current_loop->running && current_loop->running->stop_requested;
+  }
   kept make() {
     if constexpr (std::is_reference_v<awaiter_of<A>>) {
       return source_;

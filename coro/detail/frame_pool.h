@@ -1,5 +1,5 @@
-// Memory for coroutine frames and task roots: size classes in steps of 16 bytes, last in first out, one pool for each thread.
-// Not an interface for users.
+// Memory for coroutine frames and task roots: size classes in steps of 16 bytes, last in first out,
+// one pool for each thread. Not an interface for users.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,14 @@
 
 namespace eddy::detail {
 
-/// Blocks of up to `largest` bytes are kept in a list for each size when given back; what is far above need goes back to
-/// the system by and by. A frame that is destroyed on another thread than the one that made it goes to that thread's pool.
+/// Blocks of up to `largest` bytes are kept in a list for each size when given back; what is far
+/// above need goes back to the system by and by. A frame that is destroyed on another thread than
+/// the one that made it goes to that thread's pool.
 class frame_pool {
  public:
   static constexpr std::size_t step = 16;
-  static constexpr std::size_t classes = 257;  // 4 KiB: g++ gives each co_await of a function room of its own
+  static constexpr std::size_t classes =
+      257;  // 4 KiB: g++ gives each co_await of a function room of its own
   static constexpr std::size_t largest = step * (classes - 1) + step / 2;
 
   /// Throws std::bad_alloc.
@@ -37,16 +39,21 @@ class frame_pool {
     }
     ::operator delete(block);
   }
-  /// While at least one runtime lives on this thread, blocks are kept; with the last one all are given back.
+  /// While at least one runtime lives on this thread, blocks are kept; with the last one all are
+  /// given back.
   void runtime_made() noexcept { ++keeps_; }
   void runtime_ended() noexcept;
-  /// The loop's check phase, now and then: where no class has had to ask the system since the last call, each gives back
-  /// some of what it keeps beyond a working set. Bounded, so that a burst's memory goes in many small steps.
+  /// The loop's check phase, now and then: where no class has had to ask the system since the last
+  /// call, each gives back some of what it keeps beyond a working set. Bounded, so that a burst's
+  /// memory goes in many small steps.
   void give_back_surplus() noexcept;
 
  private:
-  /// Class c holds up to 16 c + 8 bytes: with its own 8 bytes before each block, the system's allocator then wastes none.
-  static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + step / 2 - 1) / step; }
+  /// Class c holds up to 16 c + 8 bytes: with its own 8 bytes before each block, the system's
+  /// allocator then wastes none.
+  static constexpr std::size_t class_of(std::size_t size) noexcept {
+    return (size + step / 2 - 1) / step;
+  }
 
   struct node {
     node* next;

@@ -1,8 +1,9 @@
-// The guard against g++ 12: what stands as a temporary in a full expression with co_await is destroyed twice
-// there when it is a lambda with captures or an aggregate with a destructor (upstream bug 99576 and relatives).
-// Functions that return an awaitable refuse both, by type: an rvalue of such a type may as well be
-// `std::move(named)`, which is harmless, but nothing tells the two apart. What to write instead is the same for
-// both: pass the named one as it is, to be copied.
+// The guard against g++ 12: what stands as a temporary in a full expression with co_await is
+// destroyed twice there when it is a lambda with captures or an aggregate with a destructor
+// (upstream bug 99576 and relatives). Functions that return an awaitable refuse both, by type: an
+// rvalue of such a type may as well be
+// `std::move(named)`, which is harmless, but nothing tells the two apart. What to write instead is
+// the same for both: pass the named one as it is, to be copied.
 #pragma once
 
 #include <type_traits>
@@ -15,8 +16,9 @@ inline constexpr bool compiler_destroys_twice = true;
 inline constexpr bool compiler_destroys_twice = false;
 #endif
 
-/// Has T a call operator of any kind, overloaded or generic? The name is then ambiguous in a class that derives
-/// from T and from `has_one`. (Lambdas; and wrappers of functions, mostly made of a lambda where they are passed.)
+/// Has T a call operator of any kind, overloaded or generic? The name is then ambiguous in a class
+/// that derives from T and from `has_one`. (Lambdas; and wrappers of functions, mostly made of a
+/// lambda where they are passed.)
 struct has_one {
   void operator()() const {}
 };
@@ -61,11 +63,12 @@ inline constexpr bool safe_element =
 }  // namespace eddy::detail
 
 /// For functions that return an awaitable, on each callable and argument.
-#define EDDY_SAFE_TEMPORARY(T)                                                                        \
-  static_assert(::eddy::detail::safe_temporary<T>,                                                    \
-                "g++ < 13 destroys this temporary twice in a co_await expression (bug 99576): name it " \
-                "first and pass it as an lvalue, pass arguments instead of captures, or give the type " \
-                "a constructor")
+#define EDDY_SAFE_TEMPORARY(T)                                                                \
+  static_assert(                                                                              \
+      ::eddy::detail::safe_temporary<T>,                                                      \
+      "g++ < 13 destroys this temporary twice in a co_await expression (bug 99576): name it " \
+      "first and pass it as an lvalue, pass arguments instead of captures, or give the type " \
+      "a constructor")
 
 namespace eddy::detail {
 /// For packs: complete only where each is safe.

@@ -1,5 +1,5 @@
-// The awaiter of one operation: begins it with the loop, passes a cancel on, and goes on with its result. io/ derives its
-// awaiters from it. Not an interface for users.
+// The awaiter of one operation: begins it with the loop, passes a cancel on, and goes on with its
+// result. io/ derives its awaiters from it. Not an interface for users.
 #pragma once
 
 #include <cerrno>
@@ -12,8 +12,9 @@
 
 namespace eddy::detail {
 
-/// An operation that a task waits for. Derived awaiters give the request and a wait_type whose `run` is resume_operation
-/// (or ends with it) and whose `cancel` is cancel_operation, and read `result` in await_resume.
+/// An operation that a task waits for. Derived awaiters give the request and a wait_type whose
+/// `run` is resume_operation (or ends with it) and whose `cancel` is cancel_operation, and read
+/// `result` in await_resume.
 struct operation_wait : operation, awaiter_tag {
   operation_wait(const operation_wait&) = delete;
   operation_wait& operator=(const operation_wait&) = delete;
@@ -27,7 +28,8 @@ struct operation_wait : operation, awaiter_tag {
   explicit operation_wait(const request& r) noexcept { ask = r; }
   ~operation_wait() = default;
 
-  /// For await_suspend: registers and begins. False: the chain is stopping, nothing was begun (suspend all the same).
+  /// For await_suspend: registers and begins. False: the chain is stopping, nothing was begun
+  /// (suspend all the same).
   bool start(promise_base& p, const wait_type& wait, std::source_location at) noexcept {
     if (!enter(*this, p, wait, at)) return false;
     p.of->home->begin(*this, p.of->background);
@@ -35,12 +37,13 @@ struct operation_wait : operation, awaiter_tag {
   }
 };
 
-/// The operation has been reported: the task goes on with its result, or is stopped where it was asked to and the operation
-/// did nothing.
+/// The operation has been reported: the task goes on with its result, or is stopped where it was
+/// asked to and the operation did nothing.
 inline void resume_operation(work* w) noexcept {
   auto& o = *static_cast<operation_wait*>(static_cast<operation*>(static_cast<linked_work*>(w)));
   promise_base& p = waiter_of(o);
-  if (o.result == -ECANCELED && o.cancel_asked && !o.closed && p.of->stop_requested) p.unwinding = true;
+  if (o.result == -ECANCELED && o.cancel_asked && !o.closed && p.of->stop_requested)
+    p.unwinding = true;
   resume_wait(w);
 }
 

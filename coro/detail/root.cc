@@ -126,12 +126,15 @@ void root::stop_background() noexcept {
   asked.run();
 }
 
-void root::give_back_surplus() noexcept { frames.give_back_surplus(); }
+void root::give_back_surplus() noexcept {
+  frames.give_back_surplus();
+}
 
 std::string root::describe() const {
   std::string out;
   if (main_) detail::describe(out, *main_, "\n  main: ");
-  for (const spawned_base* s = children.first; s; s = s->next_sibling) detail::describe(out, *s, "\n  a spawned task: ");
+  for (const spawned_base* s = children.first; s; s = s->next_sibling)
+    detail::describe(out, *s, "\n  a spawned task: ");
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Who owns spawned tasks, and the tasks of one runtime: main, the root group, and the order in which they are stopped.
-// Not an interface for users.
+// Who owns spawned tasks, and the tasks of one runtime: main, the root group, and the order in
+// which they are stopped. Not an interface for users.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ struct root_type : work_type {
   const std::exception_ptr& (*error)(const spawned_base&) noexcept;  ///< where it ended with one
 };
 
-/// Owns spawned tasks: the root group of a runtime, or a task_group. Children stand in the order in which they were started.
+/// Owns spawned tasks: the root group of a runtime, or a task_group. Children stand in the order in
+/// which they were started.
 struct task_owner {
   task_owner() noexcept = default;
   task_owner(const task_owner&) = delete;
@@ -36,8 +37,8 @@ struct task_owner {
   void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
 };
 
-/// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled block together with the
-/// callable, its arguments and the result (coro/spawn.h).
+/// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled
+/// block together with the callable, its arguments and the result (coro/spawn.h).
 struct spawned_base : chain {
   using chain::chain;
   std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
@@ -63,10 +64,12 @@ struct spawned_base : chain {
   void remove_joiner(linked_work& w) noexcept;
   /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
   void has_ended() noexcept;
-  /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its exception.
+  /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its
+  /// exception.
   void release() noexcept {
     if (--references) return;
-    if (end == ending::error) [[unlikely]] gone_with_error();
+    if (end == ending::error) [[unlikely]]
+      gone_with_error();
     own_type().free(*this);
   }
   void gone_with_error() noexcept;
@@ -101,11 +104,13 @@ class root final : public task_root {
   static void child_ended(task_owner& owner, spawned_base& child) noexcept;
   friend spawned_base;
   chain* main_ = nullptr;
-  // Tasks that failed and whose handles are still there, a ring: the handles may outlive the runtime.
+  // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
+  // runtime.
   spawned_base* failed_ = nullptr;
 };
 
-/// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for all chains below.
+/// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for
+/// all chains below.
 void describe(std::string& out, const chain& c, const char* title);
 
 }  // namespace eddy::detail

@@ -35,10 +35,16 @@ request of_descriptor(verb what, int number) noexcept {
 
 }  // namespace
 
-int ask_here(const request& r) noexcept { return current_loop ? current_loop->ask(r) : ask_world(0, r); }
+int ask_here(const request& r) noexcept {
+  return current_loop ? current_loop->ask(r) : ask_world(0, r);
+}
 
-std::uint64_t closes_here() noexcept { return here().count; }
-void tell_of_next_close(linked_work& w) noexcept { here().told.push(w); }
+std::uint64_t closes_here() noexcept {
+  return here().count;
+}
+void tell_of_next_close(linked_work& w) noexcept {
+  here().told.push(w);
+}
 
 // ---- A wait ------------------------------------------------------------------------------------
 
@@ -77,7 +83,9 @@ void io_wait::finish(work* w) noexcept {
   resume_operation(w);
 }
 
-void io_wait::end(work& w, ask_list&) noexcept { of(&w).end(); }
+void io_wait::end(work& w, ask_list&) noexcept {
+  of(&w).end();
+}
 
 void io_wait::end() noexcept {
   if (paused) {
@@ -99,11 +107,13 @@ constexpr io_kind close_kind(void (*run)(work*) noexcept, const char* name) noex
 
 }  // namespace
 
-constinit const io_kind close_wait::stream_kind = close_kind(&close_wait::run_in_close_phase, "close");
+constinit const io_kind close_wait::stream_kind =
+    close_kind(&close_wait::run_in_close_phase, "close");
 constinit const io_kind close_wait::file_kind = close_kind(&close_wait::run_in_poll, "file::close");
 
 close_wait::close_wait(descriptor& d) noexcept
-    : io_wait(&d, d.kind_ == descriptor::kind::file ? file_kind : stream_kind, of_descriptor(verb::close, -1)) {}
+    : io_wait(&d, d.kind_ == descriptor::kind::file ? file_kind : stream_kind,
+              of_descriptor(verb::close, -1)) {}
 
 bool close_wait::await_ready() noexcept {
   if (on->usable()) return false;
@@ -159,7 +169,9 @@ void close_wait::closed_with(int answer) noexcept {
   resume_wait(this);
 }
 
-eddy::result<void> close_wait::await_resume() const noexcept { return void_result(result); }
+eddy::result<void> close_wait::await_resume() const noexcept {
+  return void_result(result);
+}
 
 // ---- A descriptor ------------------------------------------------------------------------------
 
@@ -168,7 +180,8 @@ descriptor::descriptor(int number, kind k) noexcept
 
 descriptor::descriptor(descriptor&& other) noexcept
     : world_(other.world_), kind_(other.kind_), used_(other.used_) {
-  if (other.in_flight()) misuse("a stream, listener or file is moved while an operation on it is in flight");
+  if (other.in_flight())
+    misuse("a stream, listener or file is moved while an operation on it is in flight");
   number_ = std::exchange(other.number_, -1);
 }
 
@@ -185,11 +198,14 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
   return *this;
 }
 
-descriptor::~descriptor() { drop(); }
+descriptor::~descriptor() {
+  drop();
+}
 
 /// Through its world, which keeps knowledge of it under its number.
 void descriptor::drop() noexcept {
-  if (in_flight()) misuse("a stream, listener or file is destroyed while an operation on it is in flight");
+  if (in_flight())
+    misuse("a stream, listener or file is destroyed while an operation on it is in flight");
   if (number_ < 0) return;
   tell_world(of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
   number_ = -1;
@@ -216,9 +232,12 @@ int descriptor::tell_world(const request& r) const noexcept {
 
 void descriptor::belong_to(loop& l) noexcept {
   if (l.id() != world_) {
-    if (used_) misuse("a stream, listener or file is used in another runtime than that of its first operation");
+    if (used_)
+      misuse(
+          "a stream, listener or file is used in another runtime than that of its first operation");
     world_ = l.id();
-    l.ask(of_descriptor(verb::forget, number_));  // what was known there of the number was another's
+    l.ask(
+        of_descriptor(verb::forget, number_));  // what was known there of the number was another's
   }
   used_ = true;
 }
@@ -227,7 +246,8 @@ void descriptor::claim(io_wait& w) noexcept {
   belong_to(w.home());
   const auto& table = *static_cast<const io_kind*>(w.type);
   io_wait*& first = in_flight_[static_cast<std::size_t>(table.slot)];
-  if (first && table.exclusive) misuse("a second operation is begun while one of its kind is in flight", table.name);
+  if (first && table.exclusive)
+    misuse("a second operation is begun while one of its kind is in flight", table.name);
   w.ask.descriptor = number_;
   w.previous_on = nullptr;
   w.next_on = first;
@@ -239,7 +259,8 @@ void descriptor::claim(io_wait& w) noexcept {
 void descriptor::leave(io_wait& w) noexcept {
   const auto& table = *static_cast<const io_kind*>(w.type);
   if (w.next_on) w.next_on->previous_on = w.previous_on;
-  (w.previous_on ? w.previous_on->next_on : in_flight_[static_cast<std::size_t>(table.slot)]) = w.next_on;
+  (w.previous_on ? w.previous_on->next_on : in_flight_[static_cast<std::size_t>(table.slot)]) =
+      w.next_on;
   w.claimed = false;
   if (closer_ && !in_flight_[0] && !in_flight_[1]) closer_->proceed();
 }

@@ -1,5 +1,5 @@
-// The one owner of a descriptor: what is in flight on it, to which runtime it belongs, and how it is closed. Not an
-// interface for users.
+// The one owner of a descriptor: what is in flight on it, to which runtime it belongs, and how it
+// is closed. Not an interface for users.
 #pragma once
 
 #include <coroutine>
@@ -13,7 +13,8 @@ namespace eddy::detail {
 
 class descriptor;
 
-/// Which operations of one object exclude each other. At most one of each is in flight, but any number of `shared` ones.
+/// Which operations of one object exclude each other. At most one of each is in flight, but any
+/// number of `shared` ones.
 enum class io_slot : std::uint8_t {
   reading = 0,     // streams
   writing = 1,     // streams
@@ -27,13 +28,17 @@ struct io_wait;
 struct io_kind : wait_type {
   io_slot slot = io_slot::reading;
   bool exclusive = true;
-  /// Ends a wait for something other than the operation (see io_wait::paused); null: it never does that.
+  /// Ends a wait for something other than the operation (see io_wait::paused); null: it never does
+  /// that.
   void (*interrupt)(io_wait&) noexcept = nullptr;
 };
 
 /// An operation that a task waits for, as a rule on a descriptor.
 struct io_wait : operation_wait {
-  io_wait(descriptor* d, const io_kind& kind, const request& r) noexcept : operation_wait(r), on(d) { type = &kind; }
+  io_wait(descriptor* d, const io_kind& kind, const request& r) noexcept
+      : operation_wait(r), on(d) {
+    type = &kind;
+  }
   /// Refused before it begins, with `refusal` (0 or -errno) as its result.
   io_wait(const io_kind& kind, int refusal) noexcept : operation_wait(request{}), settled(true) {
     type = &kind;
@@ -60,7 +65,8 @@ struct io_wait : operation_wait {
   loop& home() const noexcept { return *waiter_of(*this).of->home; }
 
   static io_wait& of(work* w) noexcept {
-    return static_cast<io_wait&>(static_cast<operation_wait&>(static_cast<operation&>(static_cast<linked_work&>(*w))));
+    return static_cast<io_wait&>(
+        static_cast<operation_wait&>(static_cast<operation&>(static_cast<linked_work&>(*w))));
   }
   /// Its item: leaves the descriptor, and the task goes on, or is stopped.
   static void finish(work*) noexcept;
@@ -148,7 +154,8 @@ class descriptor {
   int number() const noexcept { return number_; }
   /// May an operation be begun?
   bool usable() const noexcept { return number_ >= 0 && !closer_; }
-  /// The synchronous half, in the world of this descriptor: result or -errno; EBADF once it was closed.
+  /// The synchronous half, in the world of this descriptor: result or -errno; EBADF once it was
+  /// closed.
   int ask(request) const noexcept;
   /// Gives the number away.
   int release() noexcept;
@@ -172,7 +179,8 @@ class descriptor {
   close_wait* closer_ = nullptr;
 };
 
-/// The synchronous half where no descriptor is yet: asks the runtime that runs here, else the kernel.
+/// The synchronous half where no descriptor is yet: asks the runtime that runs here, else the
+/// kernel.
 int ask_here(const request&) noexcept;
 
 /// How often a descriptor was closed on this thread: who found none free may try again.
@@ -186,7 +194,9 @@ constexpr std::uint32_t length_of(std::size_t size) noexcept {
   return static_cast<std::uint32_t>(size < most ? size : most);
 }
 
-inline std::uint64_t address_of(const void* p) noexcept { return reinterpret_cast<std::uintptr_t>(p); }
+inline std::uint64_t address_of(const void* p) noexcept {
+  return reinterpret_cast<std::uintptr_t>(p);
+}
 
 inline result<void> void_result(int answer) noexcept {
   if (answer < 0) return from_errno(-answer);
@@ -212,7 +222,8 @@ class io_awaiter : public io_wait {
 template <class T>
 class [[nodiscard]] io_awaitable {
  public:
-  io_awaitable(descriptor& on, const io_kind& kind, const request& r) noexcept : on_(&on), kind_(&kind), ask_(r) {}
+  io_awaitable(descriptor& on, const io_kind& kind, const request& r) noexcept
+      : on_(&on), kind_(&kind), ask_(r) {}
   io_awaiter<T> operator co_await() && noexcept { return io_awaiter<T>(on_, *kind_, ask_); }
 
  private:

@@ -18,12 +18,14 @@ struct alignas(8) status_block {
   std::array<std::byte, 256> bytes;
 };
 
-/// An operation on one path or two, which are kept in the awaitable. Awaiter: made from (kind, refusal, request).
+/// An operation on one path or two, which are kept in the awaitable. Awaiter: made from (kind,
+/// refusal, request).
 template <class Awaiter>
 class [[nodiscard]] path_awaitable {
  public:
   /// The request lacks the addresses of the paths; `refusal`: 0 or -errno.
-  path_awaitable(const io_kind& kind, const request& r, int refusal, std::string path, std::string to = {}) noexcept
+  path_awaitable(const io_kind& kind, const request& r, int refusal, std::string path,
+                 std::string to = {}) noexcept
       : kind_(&kind), ask_(r), refusal_(refusal), path_(std::move(path)), to_(std::move(to)) {
     // The kernel's paths end at their first '\0': what comes after it would be ignored.
     if (path_.find('\0') != path_.npos || to_.find('\0') != to_.npos) refusal_ = -EINVAL;

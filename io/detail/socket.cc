@@ -5,8 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <fcntl.h>
+#include <cerrno>
 
 namespace eddy::detail {
 
@@ -75,8 +75,12 @@ result<void> shutdown_write(const descriptor& d) noexcept {
   r.options = SHUT_WR;
   return void_result(d.ask(r));
 }
-socket_address local_address(const descriptor& d) noexcept { return name_of(d, verb::local_name); }
-socket_address peer_address(const descriptor& d) noexcept { return name_of(d, verb::peer_name); }
+socket_address local_address(const descriptor& d) noexcept {
+  return name_of(d, verb::local_name);
+}
+socket_address peer_address(const descriptor& d) noexcept {
+  return name_of(d, verb::peer_name);
+}
 result<void> set_no_delay(const descriptor& d, bool on) noexcept {
   return void_result(set_flag(d, IPPROTO_TCP, TCP_NODELAY, on));
 }
@@ -109,7 +113,8 @@ result<std::pair<descriptor, descriptor>> make_pair() noexcept {
   r.options = SOCK_STREAM;
   r.address = address_of(both);
   if (const int answer = ask_here(r); answer < 0) return from_errno(-answer);
-  return std::pair(descriptor(both[0], descriptor::kind::stream), descriptor(both[1], descriptor::kind::stream));
+  return std::pair(descriptor(both[0], descriptor::kind::stream),
+                   descriptor(both[1], descriptor::kind::stream));
 }
 
 result<listener> make_listener(const socket_address& at, const listen_options& options) noexcept {
@@ -118,8 +123,10 @@ result<listener> make_listener(const socket_address& at, const listen_options& o
   descriptor socket(number, descriptor::kind::stream);
   int answer = 0;
   if (at.family() != AF_UNIX) {
-    if (answer >= 0 && options.reuse_address) answer = set_flag(socket, SOL_SOCKET, SO_REUSEADDR, true);
-    if (answer >= 0 && options.reuse_port) answer = set_flag(socket, SOL_SOCKET, SO_REUSEPORT, true);
+    if (answer >= 0 && options.reuse_address)
+      answer = set_flag(socket, SOL_SOCKET, SO_REUSEADDR, true);
+    if (answer >= 0 && options.reuse_port)
+      answer = set_flag(socket, SOL_SOCKET, SO_REUSEPORT, true);
     // Accepted streams inherit it.
     if (answer >= 0) answer = set_flag(socket, IPPROTO_TCP, TCP_NODELAY, true);
   }
@@ -155,8 +162,10 @@ bool concerns_connection(int error) noexcept {
     case EHOSTUNREACH:
     case ENONET:
     case EOPNOTSUPP:
-    case ETIMEDOUT: return true;
-    default: return false;
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
   }
 }
 

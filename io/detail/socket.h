@@ -1,4 +1,5 @@
-// What TCP and Unix sockets have in common: making, binding, connecting, accepting. Not an interface for users.
+// What TCP and Unix sockets have in common: making, binding, connecting, accepting. Not an
+// interface for users.
 #pragma once
 
 #include <array>
@@ -15,9 +16,10 @@ namespace eddy {
 
 /// How a listener listens. `reuse_address` and `reuse_port` are TCP's.
 struct listen_options {
-  int backlog = 4096;         ///< connections that wait for accept(); the system may have a lower limit
+  int backlog = 4096;  ///< connections that wait for accept(); the system may have a lower limit
   bool reuse_address = true;  ///< the port may be bound at once after a server's end
-  bool reuse_port = false;    ///< several listeners share the port, and the kernel spreads the connections
+  bool reuse_port =
+      false;  ///< several listeners share the port, and the kernel spreads the connections
 };
 
 namespace detail {
@@ -42,7 +44,7 @@ result<std::pair<descriptor, descriptor>> make_pair() noexcept;
 struct listener {
   explicit listener(descriptor s) noexcept : socket(std::move(s)) {}
   descriptor socket;
-  bool exhausted = false;  ///< there was no descriptor, or no memory, for a connection
+  bool exhausted = false;    ///< there was no descriptor, or no memory, for a connection
   std::uint64_t closes = 0;  ///< closes_here() then
   time_point ask_again{};    ///< and when to ask again in any case
 };
@@ -50,8 +52,8 @@ result<listener> make_listener(const socket_address&, const listen_options&) noe
 
 // ---- accept ----
 
-/// Accepts one connection. What concerns only a connection that has gone is skipped here. After an error of resources the
-/// next wait begins with a pause, which a close on this thread ends.
+/// Accepts one connection. What concerns only a connection that has gone is skipped here. After an
+/// error of resources the next wait begins with a pause, which a close on this thread ends.
 class accept_wait : public io_wait {
  public:
   accept_wait(listener&, const io_kind&) noexcept;
@@ -104,12 +106,14 @@ class [[nodiscard]] accept_awaitable {
 };
 
 constexpr io_kind make_accept_kind(const char* name) noexcept {
-  return make_io_kind(name, io_slot::reading, true, &accept_wait::reported, &accept_wait::interrupt);
+  return make_io_kind(name, io_slot::reading, true, &accept_wait::reported,
+                      &accept_wait::interrupt);
 }
 
 // ---- connect ----
 
-/// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this awaiter.
+/// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this
+/// awaiter.
 class connect_wait : public io_wait {
  public:
   connect_wait(const io_kind&, const socket_address& to, int refusal) noexcept;
@@ -144,7 +148,9 @@ class [[nodiscard]] connect_awaitable {
   /// `refusal`: 0 or -errno
   connect_awaitable(const io_kind& kind, const socket_address& to, int refusal) noexcept
       : kind_(&kind), to_(to), refusal_(refusal) {}
-  connect_awaiter<S> operator co_await() && noexcept { return connect_awaiter<S>(*kind_, to_, refusal_); }
+  connect_awaiter<S> operator co_await() && noexcept {
+    return connect_awaiter<S>(*kind_, to_, refusal_);
+  }
 
  private:
   const io_kind* kind_;

@@ -1,5 +1,6 @@
 // The seam between the loop and the kernel: one call a tick, one synchronous call. Private.
-// Implementations: uring.cc, epoll.cc, tests/support/fake_backend.cc; a simulation will be a fourth.
+// Implementations: uring.cc, epoll.cc, tests/support/fake_backend.cc; a simulation will be a
+// fourth.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +21,18 @@ class pool;
 
 using operation_list = work_list<operation>;
 
-/// What a tick hands over and gets back. The lists are the loop's; an operation stands in at most one of them.
+/// What a tick hands over and gets back. The lists are the loop's; an operation stands in at most
+/// one of them.
 struct turn {
-  operation_list start;   ///< in: begun since the last turn, in order. What finds no room stays listed
-  operation_list cancel;  ///< in: `inside` and asked to end. What finds no room stays listed; whoever ends is taken out
-  operation_list done;    ///< out: each operation exactly once, in the order of arrival (pool work comes by the mailbox)
-  time_point until = time_point::min();  ///< in: sleep no longer; time_point::min(): do not sleep at all
-  std::size_t limit = 1024;              ///< in: report no more than this many; the others stay where they are
+  operation_list
+      start;  ///< in: begun since the last turn, in order. What finds no room stays listed
+  operation_list
+      cancel;  ///< in: `inside` and asked to end. What finds no room stays listed; whoever ends is taken out
+  operation_list
+      done;  ///< out: each operation exactly once, in the order of arrival (pool work comes by the mailbox)
+  time_point until =
+      time_point::min();     ///< in: sleep no longer; time_point::min(): do not sleep at all
+  std::size_t limit = 1024;  ///< in: report no more than this many; the others stay where they are
 };
 
 struct backend_counts {
@@ -46,20 +52,23 @@ class backend {
   /// Nothing may be inside.
   virtual ~backend() = default;
 
-  /// Takes over `start`, asks for the end of what stands in `cancel`, sleeps (no longer than `until`, and only while
-  /// nothing is done and the mailbox is empty), and fills `done`. Runs no user code. The only place that sleeps, and
-  /// the only place that attempts. Cannot fail.
+  /// Takes over `start`, asks for the end of what stands in `cancel`, sleeps (no longer than
+  /// `until`, and only while nothing is done and the mailbox is empty), and fills `done`. Runs no
+  /// user code. The only place that sleeps, and the only place that attempts. Cannot fail.
   ///
-  /// - An operation is listed, then `inside`, then in `done`, exactly once. The backend sets `where`.
-  /// - Once `inside`, an operation and its memory are the backend's until it stands in `done` (or, if it went to the
-  ///   pool, in the mailbox), whatever the system answered.
-  /// - A cancelled one reports -ECANCELED if it did nothing, else its true outcome. What must_finish() is not disturbed
-  ///   once begun, except that work still queued for the pool is taken back and reports -ECANCELED.
-  /// - An operation with no descriptor-level error reports -errno exactly as the system call gives it.
+  /// - An operation is listed, then `inside`, then in `done`, exactly once. The backend sets
+  ///   `where`.
+  /// - Once `inside`, an operation and its memory are the backend's until it stands in `done` (or,
+  ///   if it went to the pool, in the mailbox), whatever the system answered.
+  /// - A cancelled one reports -ECANCELED if it did nothing, else its true outcome. What
+  ///   must_finish() is not disturbed once begun, except that work still queued for the pool is
+  ///   taken back and reports -ECANCELED.
+  /// - An operation with no descriptor-level error reports -errno exactly as the system call gives
+  ///   it.
   virtual void run(turn&) = 0;
 
-  /// The synchronous half: answers at once, result or -errno, never waits. Closing a descriptor goes through here (or
-  /// through verb::close) so that the backend can forget it.
+  /// The synchronous half: answers at once, result or -errno, never waits. Closing a descriptor
+  /// goes through here (or through verb::close) so that the backend can forget it.
   virtual int ask(const request&) noexcept = 0;
 
   /// Ends the present or next sleep of run(). Any thread, signal handlers; keeps errno. One write.
@@ -68,9 +77,11 @@ class backend {
   /// The clock of this world: monotonic, or virtual.
   virtual time_point now() noexcept = 0;
 
-  /// Readable when run() has something to do without sleeping: for a host with a poll loop of its own.
+  /// Readable when run() has something to do without sleeping: for a host with a poll loop of its
+  /// own.
   virtual int native_handle() noexcept = 0;
-  /// For the same host: when run() has something to do of which the handle does not tell; time_point::max(): never.
+  /// For the same host: when run() has something to do of which the handle does not tell;
+  /// time_point::max(): never.
   virtual time_point again() noexcept { return time_point::max(); }
 
   virtual const char* name() const noexcept = 0;  ///< "io_uring" | "epoll" | …
@@ -84,11 +95,13 @@ class backend {
   backend_counts counts_;
 };
 
-/// Carries a request out by its system call, one line per verb: result or -errno. `may_wait` false: never waits (a read
-/// of a file gives what is cached, -EAGAIN where nothing is); true: on the pool, may block as long as it takes.
+/// Carries a request out by its system call, one line per verb: result or -errno. `may_wait` false:
+/// never waits (a read of a file gives what is cached, -EAGAIN where nothing is); true: on the
+/// pool, may block as long as it takes.
 int execute(const request&, bool may_wait) noexcept;
 
-/// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its wake().
+/// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its
+/// wake().
 struct backend_parts {
   mailbox& inbox;
   pool& workers;
@@ -99,7 +112,8 @@ struct backend_parts {
 std::unique_ptr<backend> make_uring_backend(const backend_parts&);
 std::unique_ptr<backend> make_epoll_backend(const backend_parts&);
 
-/// Makes the runtime, whose backend must not have been made yet, use one of its own making: a simulation, a test's fake.
+/// Makes the runtime, whose backend must not have been made yet, use one of its own making: a
+/// simulation, a test's fake.
 using backend_factory = std::unique_ptr<backend> (*)(const backend_parts&);
 void use_backend(runtime&, backend_factory) noexcept;
 

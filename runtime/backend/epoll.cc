@@ -298,9 +298,9 @@ void epoll_backend::note(const epoll_event& event) {
   }
 }
 
-/// A short receive on a Unix socket may have stopped at a message with descriptors, and then no event
-/// will tell of what is behind it. Asked here, for receives that have not had their event meanwhile,
-/// it costs nothing where much goes on.
+/// A short receive on a Unix socket may have stopped at a message with descriptors, and then no
+/// event will tell of what is behind it. Asked here, for receives that have not had their event
+/// meanwhile, it costs nothing where much goes on.
 void epoll_backend::look_again(turn& t) {
   unsure_runs_ = 0;
   for (const std::int32_t descriptor : unsure_) {
@@ -392,7 +392,8 @@ int epoll_backend::attempt(operation& o, entry* e) {
 }
 
 /// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need
-/// not be attempted before an event has come. (On a Unix socket that is not quite sure: look_again().)
+/// not be attempted before an event has come. (On a Unix socket that is not quite sure:
+/// look_again().)
 int epoll_backend::attempt_receive(operation& o, entry& e) {
   const int result = execute(o.ask, false);
   const bool is_short = result > 0 && static_cast<std::uint32_t>(result) < o.ask.length;

@@ -48,7 +48,7 @@ class epoll_backend final : public backend {
     bool streams = false;          // used by more than `ready`: stays registered
     bool short_is_empty : 1 =
         false;  // a short receive leaves nothing behind: no attempt before the next event
-    bool local : 1 = false;  // … unless it stopped at a message with descriptors (Unix sockets)
+    bool local : 1 = false;   // … unless it stopped at a message with descriptors (Unix sockets)
     bool unsure : 1 = false;  // so it came short, and nothing has told yet that nothing is left
     bool listed_unsure : 1 = false;  // stands in unsure_
     bool connecting : 1 = false;     // the writer is a connect on its way
@@ -95,13 +95,13 @@ class epoll_backend final : public backend {
   int epoll_ = -1;
   int bell_ = -1;
   bool hosted_ = false;  // a host sleeps on epoll_: each run takes the rings of the doorbell out
-  bool rung_ = false;  // the doorbell was heard where nobody slept: the next sleep is ended
+  bool rung_ = false;    // the doorbell was heard where nobody slept: the next sleep is ended
   bool has_pwait2_ = true;
   bool refused_[3] = {};  // lanes of the pool that are full, in this run
   bool put_off_ = false;  // the last run ended something and did not ask epoll
   unsigned unsure_runs_ = 0;
   bool has_local_ = false;  // Unix sockets were used: whether they are unsure is best not asked
-  std::size_t room_ = 0;  // reports left, in this run
+  std::size_t room_ = 0;    // reports left, in this run
   std::int32_t first_runnable_ = none;
   std::int32_t last_runnable_ = none;
   std::vector<entry> entries_;

@@ -56,11 +56,11 @@ long poll_for(int descriptor, short events, bool may_wait) noexcept {
 long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
   iovec part{at<char>(r.address) + skip, r.length - skip};
   const std::uint64_t offset = r.offset == current_position ? r.offset : r.offset + skip;
-  // (Not preadv2: where there are threads, the C library makes each call a point of cancellation, which
-  // costs a twentieth of a cached read.)
+  // (Not preadv2: where there are threads, the C library makes each call a point of cancellation,
+  // which costs a twentieth of a cached read.)
   return ::syscall(r.what == verb::read ? SYS_preadv2 : SYS_pwritev2, r.descriptor, &part, 1ul,
-                   static_cast<unsigned long>(offset), static_cast<unsigned long>(offset >> 16 >> 16),
-                   flags);
+                   static_cast<unsigned long>(offset),
+                   static_cast<unsigned long>(offset >> 16 >> 16), flags);
 }
 
 /// A regular file: all of it, up to its end or an error; what came before an error is the result.
@@ -252,7 +252,8 @@ short waits_for(const request& r) noexcept {
 
 /// What is attempted most often goes ahead of all others.
 int execute(const request& r, bool may_wait) noexcept {
-  if (may_wait || (r.what != verb::receive && r.what != verb::send)) return execute_any(r, may_wait);
+  if (may_wait || (r.what != verb::receive && r.what != verb::send))
+    return execute_any(r, may_wait);
   const int flags = static_cast<int>(r.options) | MSG_DONTWAIT;
   for (;;) {
     const long n = r.what == verb::receive

@@ -70,7 +70,6 @@ constexpr std::uint32_t patience = 16;
 constexpr std::uint64_t doorbell_data = 0xffffffff;
 constexpr std::uint64_t cancel_data = 0xfffffffe;
 
-
 bool is_output(verb v) noexcept {
   return v == verb::write || v == verb::send || v == verb::send_message;
 }
@@ -621,10 +620,10 @@ time_point uring::now() noexcept {
   return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-/// What a host sleeps on: an epoll of two eventfds. The ring's own descriptor would not wake it: with
-/// DEFER_TASKRUN the task work that makes a completion is run by this thread only. So the kernel
-/// tells an eventfd of that. Of what one eventfd causes in another it tells but once (seen on 6.18),
-/// so the doorbell stands there itself.
+/// What a host sleeps on: an epoll of two eventfds. The ring's own descriptor would not wake it:
+/// with DEFER_TASKRUN the task work that makes a completion is run by this thread only. So the
+/// kernel tells an eventfd of that. Of what one eventfd causes in another it tells but once (seen
+/// on 6.18), so the doorbell stands there itself.
 int uring::native_handle() noexcept {
   if (host_ >= 0) return host_;
   host_ = ::epoll_create1(EPOLL_CLOEXEC);

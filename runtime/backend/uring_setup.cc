@@ -84,7 +84,8 @@ void make_ring(uring_ring& made, unsigned entries, const uring_limits& limits) {
   // For files, and for what can wait for ever; without this, as many as there is memory for.
   unsigned workers[2] = {2 * cores, 64};
   io_uring_register_iowq_max_workers(&made.ring, workers);
-  if (made.ring.features & uring_abi::feature_no_iowait) made.sleep_flags |= uring_abi::enter_no_iowait;
+  if (made.ring.features & uring_abi::feature_no_iowait)
+    made.sleep_flags |= uring_abi::enter_no_iowait;
   made.absolute_timeouts = understands(made, uring_abi::enter_abs_timer);
 }
 

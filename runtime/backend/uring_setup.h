@@ -23,8 +23,8 @@ struct uring_ring {
   bool absolute_timeouts = false;  // timeouts are points in time
 };
 
-/// Strips flags that this kernel does not know, one by one, and halves the entries where there is no
-/// memory for them. Throws std::system_error with the errno that refused it.
+/// Strips flags that this kernel does not know, one by one, and halves the entries where there is
+/// no memory for them. Throws std::system_error with the errno that refused it.
 void make_ring(uring_ring& made, unsigned entries, const uring_limits&);
 
 }  // namespace eddy::detail

@@ -1,12 +1,14 @@
-// How the library ends a program whose caller has a bug: one line on stderr, and abort. In release builds too.
+// How the library ends a program whose caller has a bug: one line on stderr, and abort. In release
+// builds too.
 #pragma once
 
 #include <source_location>
 
 namespace eddy::detail {
 
-/// Writes "eddy: `sentence`" and a newline to stderr in one system call, and aborts. Allocates nothing, takes no lock;
-/// any thread, signal handlers. What does not fit in a line of 1,000 characters is cut off.
+/// Writes "eddy: `sentence`" and a newline to stderr in one system call, and aborts. Allocates
+/// nothing, takes no lock; any thread, signal handlers. What does not fit in a line of 1,000
+/// characters is cut off.
 [[noreturn]] void misuse(const char* sentence) noexcept;
 
 /// The same, with what the sentence is about: "eddy: `sentence`: `subject`".

@@ -1,5 +1,6 @@
-// One loop: the queues of a tick, the timers, the operations, the counts, and the registers of the language layer. What
-// coro/ and io/ do to the machine they do through this class; users see eddy::runtime. Not an interface for users.
+// One loop: the queues of a tick, the timers, the operations, the counts, and the registers of the
+// language layer. What coro/ and io/ do to the machine they do through this class; users see
+// eddy::runtime. Not an interface for users.
 #pragma once
 
 #include <cstddef>
@@ -35,10 +36,11 @@ struct callback_timer;
 class task_root {
  public:
   virtual ~task_root() = default;
-  /// Asks every task to stop: the spawned ones first, in the order in which they were started, main when those have
-  /// ended. `forced`: at once, and shields too. Runs no user code.
+  /// Asks every task to stop: the spawned ones first, in the order in which they were started, main
+  /// when those have ended. `forced`: at once, and shields too. Runs no user code.
   virtual void stop(bool forced) noexcept = 0;
-  /// Asks the background tasks (those that do not hold the loop) to stop; until the run has ended no task begins.
+  /// Asks the background tasks (those that do not hold the loop) to stop; until the run has ended
+  /// no task begins.
   virtual void stop_background() noexcept = 0;
   /// A run has ended: tasks spawned from now on begin again.
   virtual void run_ended() noexcept = 0;
@@ -68,7 +70,8 @@ class loop {
 
   /// One turn through all phases; poll sleeps only if it may and something is pending.
   void tick(bool may_sleep);
-  /// Runs microtasks while there are any and the tick's budget lasts. Called after every single resumption.
+  /// Runs microtasks while there are any and the tick's budget lasts. Called after every single
+  /// resumption.
   void drain() noexcept {
     while (!microtasks_.empty() && budget_left_) {
       --budget_left_;
@@ -77,11 +80,14 @@ class loop {
   }
   /// What is ready outside of a tick (main's first steps) has a tick's budget.
   void refill_budget() noexcept;
-  /// Is there a reason to go on: something pending, or tasks waiting for what is pending in the background?
+  /// Is there a reason to go on: something pending, or tasks waiting for what is pending in the
+  /// background?
   bool holds() const noexcept {
-    // The common case, without looking at each item: nothing here belongs to the background, and no stop is under way.
+    // The common case, without looking at each item: nothing here belongs to the background, and no
+    // stop is under way.
     if (!stopping_ && !(tasks && tasks->background())) return anything_pending();
-    return is_pending(false) || ((ends_background_ || (tasks && tasks->foreground())) && is_pending(true));
+    return is_pending(false) ||
+           ((ends_background_ || (tasks && tasks->foreground())) && is_pending(true));
   }
   /// Is something of background tasks pending?
   bool background_holds() const noexcept { return is_pending(true); }
@@ -122,9 +128,11 @@ class loop {
 
   // ---- operations ----
 
-  /// Begins: handed to the backend in the next poll phase. Its item (o.type) runs when it has been reported.
+  /// Begins: handed to the backend in the next poll phase. Its item (o.type) runs when it has been
+  /// reported.
   void begin(operation& o, bool in_background) noexcept;
-  /// Asks for its end. Not yet handed over: it is made ready at once, with -ECANCELED. Else it ends by its own report.
+  /// Asks for its end. Not yet handed over: it is made ready at once, with -ECANCELED. Else it ends
+  /// by its own report.
   void cancel(operation& o) noexcept;
   /// The synchronous half: answered at once, by the world of this loop.
   int ask(const request&) noexcept;
@@ -144,12 +152,14 @@ class loop {
 
   // ---- stopping and failing ----
 
-  /// What a root task or callback threw and nobody joined: the first is rethrown at the end; everything else stops.
+  /// What a root task or callback threw and nobody joined: the first is rethrown at the end;
+  /// everything else stops.
   void fail(std::exception_ptr) noexcept;
   bool stopping() const noexcept { return stopping_; }
   void begin_stop() noexcept;
 
-  /// The beginning of a run: an explicit choice of backend is made now (throws), a stop asked for earlier counts.
+  /// The beginning of a run: an explicit choice of backend is made now (throws), a stop asked for
+  /// earlier counts.
   void begin_run();
   /// The end of everything in the foreground: background tasks are cancelled and waited for.
   void end_background();
@@ -159,7 +169,8 @@ class loop {
   /// Something arrived from outside that has not been looked at yet.
   bool mail_waits() const noexcept;
 
-  /// The runtime's end: cancels and waits for every task; says on stderr what does not end, and aborts.
+  /// The runtime's end: cancels and waits for every task; says on stderr what does not end, and
+  /// aborts.
   void finish_tasks();
 
   // For runtime.cc.
@@ -180,7 +191,8 @@ class loop {
   bool is_mine() const noexcept;
 
   std::uint32_t id() const noexcept { return id_; }
-  /// The loop with this id if it lives on this thread; else null. Descriptors remember their world by it.
+  /// The loop with this id if it lives on this thread; else null. Descriptors remember their world
+  /// by it.
   static loop* find(std::uint32_t id) noexcept;
 
   // ---- the language layer's registers (coro/detail/base.h) ----
@@ -197,7 +209,6 @@ class loop {
   friend class running_scope;
   friend pending_guard guard_of(runtime&) noexcept;
   friend int ask_world(std::uint32_t loop_id, const request&) noexcept;
-
 
   void take_due_timers() noexcept;
   void run_pending() noexcept;
@@ -218,8 +229,8 @@ class loop {
   bool is_pending(bool in_background) const noexcept;
   bool is_guarded() const noexcept;
   bool anything_pending() const noexcept {
-    return !postponed_.empty() || operations_ || !microtasks_.empty() || !timers_.empty() || pool_work_ ||
-           !immediates_.empty() || !due_.empty() || closing_count_ || is_guarded();
+    return !postponed_.empty() || operations_ || !microtasks_.empty() || !timers_.empty() ||
+           pool_work_ || !immediates_.empty() || !due_.empty() || closing_count_ || is_guarded();
   }
   bool counts(const work&) const noexcept;
   backend& need_backend();
@@ -230,7 +241,7 @@ class loop {
   unsigned budget_left_ = 0;
   unsigned budget_;
   timer_wheel timers_;
-  work_list<> due_;  // taken off the wheel in this tick's timers phase
+  work_list<> due_;                       // taken off the wheel in this tick's timers phase
   work_queue postponed_, postponed_now_;  // (_now_: what is left of the snapshot that a phase runs)
   work_list<> immediates_, immediates_now_;
   work_list<> closing_, closing_now_;
@@ -250,7 +261,8 @@ class loop {
   std::unique_ptr<outside> outside_;
 };
 
-/// From any thread: loop::send to the loop of that address. False: its runtime has ended, and nothing was sent.
+/// From any thread: loop::send to the loop of that address. False: its runtime has ended, and
+/// nothing was sent.
 bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept;
 
 /// The loop that runs on this thread; null where none does.
@@ -259,10 +271,12 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept;
 /// current_loop; aborts where no runtime runs on this thread.
 [[noreturn]] void no_loop() noexcept;
 inline loop& need_loop() noexcept {
-  if (!current_loop) [[unlikely]] no_loop();
+  if (!current_loop) [[unlikely]]
+    no_loop();
   return *current_loop;
 }
-/// For io/: the world of a descriptor with this loop id (0: made where no runtime ran); the kernel's where it is gone.
+/// For io/: the world of a descriptor with this loop id (0: made where no runtime ran); the
+/// kernel's where it is gone.
 int ask_world(std::uint32_t loop_id, const request&) noexcept;
 
 /// Makes a loop the running one of this thread for as long as it lives.

@@ -1,19 +1,21 @@
-// Work items and the two lists that hold them. Everything that can be made ready is a `work`, embedded in the
-// object that waits (an awaiter, a timer, an operation, a task's root), so making something ready allocates nothing.
-// Not an interface for users: templates need it.
+// Work items and the two lists that hold them. Everything that can be made ready is a `work`,
+// embedded in the object that waits (an awaiter, a timer, an operation, a task's root), so making
+// something ready allocates nothing. Not an interface for users: templates need it.
 #pragma once
 
 namespace eddy::detail {
 
 struct work;
 
-/// What can be done with a work item. One constant table per kind of item; the language layer extends it
-/// (coro/detail/chain.h) with what a cancel needs.
+/// What can be done with a work item. One constant table per kind of item; the language layer
+/// extends it (coro/detail/chain.h) with what a cancel needs.
 struct work_type {
-  void (*run)(work*) noexcept;  ///< runs it: resumes who waits. The item may be gone when it returns.
+  void (*run)(
+      work*) noexcept;  ///< runs it: resumes who waits. The item may be gone when it returns.
   /// Does it belong to a background task (one that does not hold the loop)? Null: no.
   bool (*background)(const work*) noexcept;
-  /// Items sent from other threads that are no operations: the item will never run, its runtime ends. Null: not such one.
+  /// Items sent from other threads that are no operations: the item will never run, its runtime
+  /// ends. Null: not such one.
   void (*drop)(work*) noexcept = nullptr;
 };
 
@@ -27,7 +29,8 @@ struct work {
 
   work* next = nullptr;
   const work_type* type = nullptr;
-  void* context = nullptr;  ///< whom it concerns; the meaning is the type's (a wait: the frame that waits)
+  void* context =
+      nullptr;  ///< whom it concerns; the meaning is the type's (a wait: the frame that waits)
 };
 
 /// First in, first out; singly linked. What stands in it cannot be withdrawn.
@@ -64,7 +67,8 @@ struct linked_work : work {
   bool is_linked() const noexcept { return previous; }
   void unlink() noexcept {
     previous->next = next;
-    static_cast<linked_work*>(next)->previous = previous;  // NOLINT(clang-analyzer-core.NullDereference): it is linked
+    static_cast<linked_work*>(next)->previous =
+        previous;  // NOLINT(clang-analyzer-core.NullDereference): it is linked
     previous = nullptr;
   }
   linked_work* previous = nullptr;  ///< null: stands in no list

@@ -1,4 +1,5 @@
-// The smallest program of a user: built against the installed library, and with eddy as a subproject.
+// The smallest program of a user: built against the installed library, and with eddy as a
+// subproject.
 #include <eddy/eddy.h>
 
 #include <chrono>
@@ -8,4 +9,6 @@ static eddy::task<int> answer() {
   co_return 42;
 }
 
-int main() { return eddy::run(answer()) == 42 ? 0 : 1; }
+int main() {
+  return eddy::run(answer()) == 42 ? 0 : 1;
+}

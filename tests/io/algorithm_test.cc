@@ -63,28 +63,30 @@ TEST_P(AlgorithmTest, NothingToMoveNeedsNoStream) {
 }
 
 TEST_P(AlgorithmTest, CopyMovesAFileThroughAPipeIntoAFile) {
-  run([](std::string from, std::string to) -> task<void> {
-    std::string content(1'000'003, 'c');
-    std::iota(content.begin(), content.end(), char{0});
-    const result<void> made = co_await write_file(from, content);
-    EXPECT_TRUE(made);
-    auto [reader, writer] = make_pipe().value();
-    const auto feed = [](std::string name, pipe_writer& into) -> task<std::uint64_t> {
-      result<file> f = co_await file::open(name, open_mode::read);
-      const result<std::uint64_t> n = co_await copy(*f, into);
-      const result<void> closed = co_await into.close();
-      EXPECT_TRUE(closed);
-      co_return n.value_or(0u);
-    };
-    auto feeding = spawn(feed, from, std::ref(writer));
-    result<file> f = co_await file::open(to, open_mode::write | open_mode::create);
-    const result<std::uint64_t> n = co_await copy(reader, *f);
-    EXPECT_EQ(n.value_or(0u), content.size());
-    const std::uint64_t fed = co_await feeding;
-    EXPECT_EQ(fed, content.size());
-    const result<std::string> back = co_await read_file(to);
-    EXPECT_TRUE(back && *back == content);
-  }, path("from"), path("to"));
+  run(
+      [](std::string from, std::string to) -> task<void> {
+        std::string content(1'000'003, 'c');
+        std::iota(content.begin(), content.end(), char{0});
+        const result<void> made = co_await write_file(from, content);
+        EXPECT_TRUE(made);
+        auto [reader, writer] = make_pipe().value();
+        const auto feed = [](std::string name, pipe_writer& into) -> task<std::uint64_t> {
+          result<file> f = co_await file::open(name, open_mode::read);
+          const result<std::uint64_t> n = co_await copy(*f, into);
+          const result<void> closed = co_await into.close();
+          EXPECT_TRUE(closed);
+          co_return n.value_or(0u);
+        };
+        auto feeding = spawn(feed, from, std::ref(writer));
+        result<file> f = co_await file::open(to, open_mode::write | open_mode::create);
+        const result<std::uint64_t> n = co_await copy(reader, *f);
+        EXPECT_EQ(n.value_or(0u), content.size());
+        const std::uint64_t fed = co_await feeding;
+        EXPECT_EQ(fed, content.size());
+        const result<std::string> back = co_await read_file(to);
+        EXPECT_TRUE(back && *back == content);
+      },
+      path("from"), path("to"));
 }
 
 TEST_P(AlgorithmTest, CopyReportsTheErrorOfEitherSide) {

@@ -218,7 +218,8 @@ TEST_P(ClosingTest, InAStoppingTaskTheDestructorCloses) {
       const result<std::size_t> n = co_await s.read(buffer);
       ADD_FAILURE() << n.value_or(0u);
     };
-    const bool stopped = co_await stops_when_cancelled(spawn(hold, std::move(near)), moment::inside_the_kernel);
+    const bool stopped =
+        co_await stops_when_cancelled(spawn(hold, std::move(near)), moment::inside_the_kernel);
     EXPECT_TRUE(stopped);
     std::array<char, 10> buffer;
     const result<std::size_t> end = co_await far.read(buffer);
@@ -253,7 +254,8 @@ TEST_P(ClosingTest, ADescriptorCanBeReleasedAndAdopted) {
   run([]() -> task<void> {
     auto [near, far] = co_await tcp_pair();
     std::array<char, 10> buffer;
-    const bool stopped = co_await stops_when_cancelled(spawn(near.read(buffer)), moment::inside_the_kernel);
+    const bool stopped =
+        co_await stops_when_cancelled(spawn(near.read(buffer)), moment::inside_the_kernel);
     EXPECT_TRUE(stopped);  // the backend knows it now
     const int number = near.release();
     EXPECT_EQ(near.native_handle(), -1);
@@ -285,15 +287,18 @@ task<void> read_from_fifo(std::string name, int expected_number) {
 
 TEST_P(ClosingTest, NothingIsRememberedOfAReleasedNumber) {
   ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
-  run([](std::string name) -> task<void> {
-    auto both = unix_stream::pair().value();
-    std::array<char, 10> buffer;
-    const bool stopped = co_await stops_when_cancelled(spawn(both.first.read(buffer)), moment::inside_the_kernel);
-    EXPECT_TRUE(stopped);
-    const int number = both.first.release();
-    EXPECT_EQ(::close(number), 0);
-    co_await read_from_fifo(name, number);
-  }, path("fifo"));
+  run(
+      [](std::string name) -> task<void> {
+        auto both = unix_stream::pair().value();
+        std::array<char, 10> buffer;
+        const bool stopped = co_await stops_when_cancelled(spawn(both.first.read(buffer)),
+                                                           moment::inside_the_kernel);
+        EXPECT_TRUE(stopped);
+        const int number = both.first.release();
+        EXPECT_EQ(::close(number), 0);
+        co_await read_from_fifo(name, number);
+      },
+      path("fifo"));
 }
 
 TEST_P(ClosingTest, NothingIsRememberedOfANumberClosedOnAnotherThread) {
@@ -301,7 +306,8 @@ TEST_P(ClosingTest, NothingIsRememberedOfANumberClosedOnAnotherThread) {
   runtime rt(options());
   eddy::run(rt, [&both]() -> task<void> {
     std::array<char, 10> buffer;
-    const bool stopped = co_await stops_when_cancelled(spawn(both->first.read(buffer)), moment::inside_the_kernel);
+    const bool stopped =
+        co_await stops_when_cancelled(spawn(both->first.read(buffer)), moment::inside_the_kernel);
     EXPECT_TRUE(stopped);
   });
   const int number = both->first.native_handle();
@@ -390,7 +396,8 @@ TEST_P(ClosingDeathTest, MovingAStreamInFlightAborts) {
 
 TEST_P(ClosingDeathTest, DestroyingAStreamInFlightAborts) {
   EXPECT_DEATH(run([]() -> task<void> {
-                 auto pair = std::make_unique<std::pair<tcp_stream, tcp_stream>>(co_await tcp_pair());
+                 auto pair =
+                     std::make_unique<std::pair<tcp_stream, tcp_stream>>(co_await tcp_pair());
                  std::array<char, 10> buffer;
                  spawn(pair->first.read(buffer));
                  co_await after_a_poll();
@@ -401,18 +408,18 @@ TEST_P(ClosingDeathTest, DestroyingAStreamInFlightAborts) {
 
 TEST_P(ClosingDeathTest, UseInAnotherRuntimeAborts) {
   const auto in_both = [this] {
-        std::optional<std::pair<tcp_stream, tcp_stream>> both;
-        runtime first(options());
-        eddy::run(first, [&both]() -> task<void> {
-          both.emplace(co_await tcp_pair());
-          const result<std::size_t> n = co_await both->first.write("x");
-          EXPECT_TRUE(n);
-        });
-        run([&both]() -> task<void> {
-          const result<std::size_t> n = co_await both->first.write("x");
-          EXPECT_TRUE(n);
-        });
-      };
+    std::optional<std::pair<tcp_stream, tcp_stream>> both;
+    runtime first(options());
+    eddy::run(first, [&both]() -> task<void> {
+      both.emplace(co_await tcp_pair());
+      const result<std::size_t> n = co_await both->first.write("x");
+      EXPECT_TRUE(n);
+    });
+    run([&both]() -> task<void> {
+      const result<std::size_t> n = co_await both->first.write("x");
+      EXPECT_TRUE(n);
+    });
+  };
   EXPECT_DEATH(in_both(), "^eddy: .*another runtime");
 }
 

@@ -94,7 +94,9 @@ TEST_P(PipeTest, CloseEndsAReadOfAnotherTask) {
 /// What stands behind descriptor 0 for as long as it lives.
 class other_input {
  public:
-  explicit other_input(int d) : kept_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { EXPECT_EQ(::dup2(d, 0), 0); }
+  explicit other_input(int d) : kept_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) {
+    EXPECT_EQ(::dup2(d, 0), 0);
+  }
   ~other_input() {
     if (kept_ < 0) {
       ::close(0);
@@ -113,18 +115,20 @@ TEST_P(PipeTest, StandardInputIsReadAndStaysOpen) {
   ASSERT_EQ(::pipe(both), 0);
   {
     const other_input input(both[0]);
-    run([](int writes) -> task<void> {
-      for (int i = 0; i < 2; ++i) {
-        pipe_reader in = standard_input();
-        std::array<char, 10> buffer;
-        auto reading = spawn(in.read(buffer));
-        co_await after_a_poll();
-        EXPECT_EQ(::write(writes, "line", 4), 4);
-        const result<std::size_t> read = co_await reading;
-        EXPECT_EQ(read.value_or(0u), 4u);
-        EXPECT_EQ(::fcntl(0, F_GETFL) & O_NONBLOCK, 0);  // it is shared with other programs
-      }
-    }, both[1]);
+    run(
+        [](int writes) -> task<void> {
+          for (int i = 0; i < 2; ++i) {
+            pipe_reader in = standard_input();
+            std::array<char, 10> buffer;
+            auto reading = spawn(in.read(buffer));
+            co_await after_a_poll();
+            EXPECT_EQ(::write(writes, "line", 4), 4);
+            const result<std::size_t> read = co_await reading;
+            EXPECT_EQ(read.value_or(0u), 4u);
+            EXPECT_EQ(::fcntl(0, F_GETFL) & O_NONBLOCK, 0);  // it is shared with other programs
+          }
+        },
+        both[1]);
     EXPECT_GE(::fcntl(0, F_GETFD), 0);
   }
   ::close(both[0]);
@@ -141,7 +145,8 @@ TEST_P(PipeTest, StandardInputMayBeAFile) {
     run([]() -> task<void> {
       pipe_reader in = standard_input();
       std::array<char, 10> buffer;
-      const result<std::size_t> read = co_await in.read(buffer);  // from where the descriptor stands
+      const result<std::size_t> read =
+          co_await in.read(buffer);  // from where the descriptor stands
       EXPECT_EQ(read.value_or(0u), 4u);
       const result<std::size_t> end = co_await in.read(buffer);
       EXPECT_EQ(end.value_or(1u), 0u);

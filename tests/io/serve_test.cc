@@ -48,8 +48,8 @@ TEST_P(ServeTest, EachConnectionIsAChildAndClosingTheListenerEndsItWhenAllHaveEn
   run([]() -> task<void> {
     tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
     int connections = 0;
-    auto server = spawn([](tcp_listener& l, int& n) { return serve(l, echo_lines, std::ref(n)); }, std::ref(listener),
-                        std::ref(connections));
+    auto server = spawn([](tcp_listener& l, int& n) { return serve(l, echo_lines, std::ref(n)); },
+                        std::ref(listener), std::ref(connections));
     for (int i = 0; i < 10; ++i) {
       const std::string line = "line " + std::to_string(i);
       const std::string answer = co_await ask(listener.local_address(), line);
@@ -72,7 +72,8 @@ TEST_P(ServeTest, AHandlersExceptionEndsItAndTheOtherConnections) {
       if (n && byte[0] == 'x') throw std::runtime_error("handler");
       co_await sleep_for(1h);
     };
-    auto server = spawn([](tcp_listener& l, auto h) { return serve(l, h); }, std::ref(listener), handler);
+    auto server =
+        spawn([](tcp_listener& l, auto h) { return serve(l, h); }, std::ref(listener), handler);
     result<tcp_stream> quiet = co_await tcp_stream::connect(listener.local_address());
     result<tcp_stream> bad = co_await tcp_stream::connect(listener.local_address());
     const result<std::size_t> sent = co_await bad->write("x");
@@ -90,8 +91,8 @@ TEST_P(ServeTest, ACancelReachesTheAcceptAndAllConnections) {
   run([]() -> task<void> {
     tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
     int connections = 0;
-    auto server = spawn([](tcp_listener& l, int& n) { return serve(l, echo_lines, std::ref(n)); }, std::ref(listener),
-                        std::ref(connections));
+    auto server = spawn([](tcp_listener& l, int& n) { return serve(l, echo_lines, std::ref(n)); },
+                        std::ref(listener), std::ref(connections));
     const std::string answer = co_await ask(listener.local_address(), "hello");
     EXPECT_EQ(answer, "hello");
     result<tcp_stream> open = co_await tcp_stream::connect(listener.local_address());

@@ -200,7 +200,8 @@ TEST_P(TcpTest, AResetEndsAWriteThatWaits) {
     const result<void> closed = co_await far.close();
     EXPECT_TRUE(closed);
     const result<void> written = co_await writing;
-    EXPECT_TRUE(written.error() == std::errc::connection_reset || written.error() == std::errc::broken_pipe)
+    EXPECT_TRUE(written.error() == std::errc::connection_reset ||
+                written.error() == std::errc::broken_pipe)
         << written.error();
     const result<std::size_t> again = co_await near.write("z");
     EXPECT_EQ(again.error(), std::errc::broken_pipe);
@@ -214,9 +215,9 @@ TEST_P(TcpTest, AReadAndAWriteMayBeInFlightTogether) {
     const std::string back(2 << 20, 'b');
     std::string got_out(out.size(), ' ');
     std::string got_back(back.size(), ' ');
-    join_handle<result<void>> all[] = {
-        spawn(write_all(near, out)), spawn(write_all(far, back)), spawn(read_exactly(far, got_out)),
-        spawn(read_exactly(near, got_back))};
+    join_handle<result<void>> all[] = {spawn(write_all(near, out)), spawn(write_all(far, back)),
+                                       spawn(read_exactly(far, got_out)),
+                                       spawn(read_exactly(near, got_back))};
     for (auto& h : all) {
       const result<void> r = co_await h;
       EXPECT_TRUE(r) << r.error();
@@ -327,7 +328,8 @@ TEST_P(TcpTest, ACancelledConnectClosesItsSocket) {
       const result<tcp_stream> first = co_await tcp_stream::connect(listener.local_address());
       EXPECT_TRUE(first);
       const auto open = open_descriptors();
-      const bool stopped = co_await stops_when_cancelled(spawn(tcp_stream::connect(listener.local_address())), at);
+      const bool stopped =
+          co_await stops_when_cancelled(spawn(tcp_stream::connect(listener.local_address())), at);
       EXPECT_TRUE(stopped);
       EXPECT_EQ(open_descriptors(), open);
     });
@@ -344,7 +346,8 @@ TEST_P(TcpTest, WhatHasFinishedIsDeliveredThoughItIsCancelled) {
       std::optional<join_handle<void>> task;
       bool went_on = false;
     } a, b;
-    // Both reads are reported in one poll. Whoever comes first cancels the other, which has its byte, and no more.
+    // Both reads are reported in one poll. Whoever comes first cancels the other, which has its
+    // byte, and no more.
     const auto read = [](tcp_stream& s, reader& mine, reader& other) -> task<void> {
       const result<std::size_t> n = co_await s.read(mine.buffer);
       mine.got = n.value_or(0u);
@@ -540,7 +543,8 @@ TEST_P(TcpTest, WithoutDescriptorsNothingElseCanBeMadeEither) {
     auto none = co_await tcp_stream::connect(listener.local_address());  // (the backend is made)
     EXPECT_TRUE(none);
     const no_descriptor_left nothing;
-    EXPECT_EQ(tcp_listener::bind(socket_address::loopback(0)).error(), std::errc::too_many_files_open);
+    EXPECT_EQ(tcp_listener::bind(socket_address::loopback(0)).error(),
+              std::errc::too_many_files_open);
     EXPECT_EQ(unix_stream::pair().error(), std::errc::too_many_files_open);
     const result<tcp_stream> s = co_await tcp_stream::connect(listener.local_address());
     EXPECT_EQ(s.error(), std::errc::too_many_files_open);

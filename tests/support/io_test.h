@@ -1,4 +1,5 @@
-// What tests of io/ share: each runs on every backend from one source, and leaves no descriptor open.
+// What tests of io/ share: each runs on every backend from one source, and leaves no descriptor
+// open.
 #pragma once
 
 #include <algorithm>
@@ -28,11 +29,14 @@
 
 namespace eddy::test {
 
-inline std::vector<std::string> io_backends() { return backends({"io_uring", "epoll"}); }
+inline std::vector<std::string> io_backends() {
+  return backends({"io_uring", "epoll"});
+}
 
 inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;  // without that of the listing
+  return static_cast<std::size_t>(std::distance(begin(all), end(all))) -
+         1;  // without that of the listing
 }
 
 class io_test : public testing::TestWithParam<std::string> {
@@ -72,7 +76,7 @@ class io_test : public testing::TestWithParam<std::string> {
   std::string folder_;
 };
 
-#define EDDY_ON_EVERY_BACKEND(fixture)                                                       \
+#define EDDY_ON_EVERY_BACKEND(fixture)                                                        \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture, testing::ValuesIn(::eddy::test::io_backends()), \
                            [](const auto& one) { return one.param; })
 
@@ -100,7 +104,8 @@ inline task<void> after_a_poll() {
 
 /// When a task is asked to stop, as seen from its operation.
 enum class moment { before_it_begins, before_the_hand_over, inside_the_kernel };
-inline constexpr moment moments[] = {moment::before_it_begins, moment::before_the_hand_over, moment::inside_the_kernel};
+inline constexpr moment moments[] = {moment::before_it_begins, moment::before_the_hand_over,
+                                     moment::inside_the_kernel};
 
 /// Cancels at that moment a task that was spawned just now, and gives whether it was stopped.
 template <class T>
