@@ -28,8 +28,7 @@ void run_main(runtime& rt, main_chain& main) {
   main.run();
   settle(l);
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-  if (!main.done && waiter_of(main).where.line() == 0)
-    body_was_not_compiled();  // neither ended nor at a co_await
+  if (!main.done && !main.leaf) body_was_not_compiled();  // neither ended nor at a co_await
 #endif
   l.drain();
   tick_while_held(l);

@@ -55,7 +55,6 @@ struct main_of : main_chain {
       task<T> t = self.make();
       promise<T>& p = t.release().promise();
       p.of = &self;
-      self.context = &p;
       resume_next(l, p);
     } catch (...) {
       self.out.set_error(std::current_exception());
@@ -66,7 +65,7 @@ struct main_of : main_chain {
   static void ended(work* w) noexcept {
     main_of& self = of(w);
     if (self.end != ending::stopped) {
-      auto& p = static_cast<promise<T>&>(*static_cast<promise_base*>(self.context));
+      auto& p = static_cast<promise<T>&>(*self.ended_frame);
       if (p.end == ending::error) {
         self.out.set_error(p.error);
       } else if constexpr (std::is_void_v<T>) {

@@ -37,7 +37,13 @@ struct spawned : spawned_base {
   using stored = storable<T>;
   static_assert(alignof(stored) <= 16, "over-aligned results are not supported");
 
-  void* room() noexcept { return reinterpret_cast<unsigned char*>(this) + sizeof(spawned_base); }
+  void* room() noexcept {
+    constexpr std::size_t align = alignof(stored) > alignof(std::exception_ptr)
+                                      ? alignof(stored)
+                                      : alignof(std::exception_ptr);
+    constexpr std::size_t offset = (sizeof(spawned_base) + align - 1) / align * align;
+    return reinterpret_cast<unsigned char*>(this) + offset;
+  }
   stored& value() noexcept { return *std::launder(static_cast<stored*>(room())); }
   std::exception_ptr& error() noexcept {
     return *std::launder(static_cast<std::exception_ptr*>(room()));
@@ -109,7 +115,6 @@ struct spawned_call final : spawned<T> {
       return;
     }
     p->of = &self;
-    self.context = p;
     p->inline_start = true;
     std::coroutine_handle<promise<T>>::from_promise(*p).resume();
     if (p->end != ending::none) {
@@ -129,7 +134,7 @@ struct spawned_call final : spawned<T> {
     if (self.end == ending::stopped) {
       self.finish_without_value(nullptr);  // its frames are gone
     } else {
-      self.finish(static_cast<promise<T>&>(*static_cast<promise_base*>(self.context)));
+      self.finish(static_cast<promise<T>&>(*self.ended_frame));
     }
   }
 

@@ -117,7 +117,7 @@ void loop::poll(bool may_sleep) {
       o.hosted) {  // (hosted: takes the rings of the doorbell)
     t.limit = budget_;
     try {
-      need_backend().run(t);
+      (o.kernel ? *o.kernel : need_backend()).run(t);
     } catch (...) {
       fail(
           std::
@@ -138,6 +138,7 @@ time_point loop::sleep_limit(bool may_sleep) noexcept {
                      !closing_.empty() || !o.calls.empty() || !o.posts.empty() ||
                      !o.now_turn.done.empty() || !o.hooks[0].empty();
   if (!may_sleep || ready || !holds() || !o.inbox.empty()) return time_point::min();
+  if (timers_.empty()) return time_point::max();
   // (What lies before the clock's epoch is due like any other, but differences to it overflow.)
   return std::max(timers_.next_deadline(), time_point{});
 }
@@ -166,15 +167,19 @@ void loop::sort_mail() noexcept {
 
 /// Each operation is counted in exactly two places: begun, and reported.
 void loop::count(const operation& o, int change) noexcept {
+  if (o.ask.what != verb::call && !o.background) [[likely]] {
+    operations_ += static_cast<std::size_t>(change);
+    return;
+  }
   const bool call = o.ask.what == verb::call;
   (call ? pool_work_ : operations_) += static_cast<std::size_t>(change);
   if (o.background)
     (call ? background_pool_work_ : background_operations_) += static_cast<std::size_t>(change);
 }
 
+/// (Only the next poll adds to the list.)
 void loop::report_operations() noexcept {
-  operation_list done;
-  done.append(outside_->now_turn.done);
+  operation_list& done = outside_->now_turn.done;
   for (unsigned left = budget_; left && !done.empty(); --left) {
     operation& o = *done.pop();
     // Of many tasks each is cold; what the next one needs first is on its way while this one runs.
@@ -183,7 +188,6 @@ void loop::report_operations() noexcept {
     o.run();
     drain();
   }
-  outside_->now_turn.done.append(done);
 }
 
 void loop::report_calls() noexcept {

@@ -66,6 +66,7 @@ inline void go_on_after(loop& l, promise_base& p) noexcept {
     l.next_frame = p.parent;
   } else {
     p.of->end = p.end;
+    p.of->ended_frame = &p;
     at_base(l, *p.of);
   }
 }

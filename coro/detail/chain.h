@@ -71,12 +71,15 @@ inline const wait_type& wait_type_of(const work& w) noexcept {
 
 /// One line of frames, each awaiting the next, ending at a boundary (or at a spawned task's root).
 /// It has at most one suspended leaf, so registering a wait is one pointer store. As a work item it
-/// stands for what comes next at its root: it begins, or it has ended. `context` is the promise of
-/// its outermost frame.
+/// stands for what comes next at its root: it begins, or it has ended.
 struct chain : work {
   using work::work;
-  work* leaf =
-      nullptr;  ///< what the innermost frame waits for; null while it runs or is being unwound
+  union {
+    /// What the innermost frame waits for; null while it runs or is being unwound.
+    work* leaf = nullptr;
+    /// The outermost frame, once that has ended (with a value or an exception).
+    promise_base* ended_frame;
+  };
   loop* home = nullptr;
   bool stop_requested = false;
   bool leaf_ready = false;  ///< the leaf has been made ready, and not yet run
@@ -99,14 +102,13 @@ class ask_list {
     if (force_ ? c.forced : c.stop_requested) return;
     c.stop_requested = true;
     c.forced |= force_;
-    if (c.leaf)
-      chains_.push(
-          c);  // one that has not begun stands in the microtask queue, and needs no more than the flag
+    // One that has not begun stands in the microtask queue, and needs no more than the flag.
+    if (c.leaf && c.end == ending::none) chains_.push(c);
   }
   /// Asks the leaves of all that was added. Runs no user code.
   void run() noexcept {
     while (auto* c = static_cast<chain*>(chains_.pop())) {
-      if (c->leaf) wait_type_of(*c->leaf).cancel(*c->leaf, *this);
+      if (c->leaf && c->end == ending::none) wait_type_of(*c->leaf).cancel(*c->leaf, *this);
     }
   }
 

@@ -18,29 +18,30 @@ void task_owner::ask_children(ask_list& asked) noexcept {
 }
 
 void spawned_base::add_joiner(linked_work& w) noexcept {
-  if (!joiners) {
+  linked_work* first = first_joiner();
+  if (!first) {
     w.next = w.previous = &w;
-    joiners = &w;
+    context = &w;
     return;
   }
-  w.next = joiners;
-  w.previous = joiners->previous;
-  joiners->previous->next = &w;
-  joiners->previous = &w;
+  w.next = first;
+  w.previous = first->previous;
+  first->previous->next = &w;
+  first->previous = &w;
 }
 
 void spawned_base::remove_joiner(linked_work& w) noexcept {
   if (w.next == &w) {
-    joiners = nullptr;
+    context = nullptr;
     w.previous = nullptr;
     return;
   }
-  if (joiners == &w) joiners = static_cast<linked_work*>(w.next);
+  if (first_joiner() == &w) context = static_cast<linked_work*>(w.next);
   w.unlink();
 }
 
 void spawned_base::has_ended() noexcept {
-  while (linked_work* w = joiners) {
+  while (linked_work* w = first_joiner()) {
     remove_joiner(*w);
     make_ready(*w);
   }
@@ -149,7 +150,7 @@ void describe(std::string& out, const chain& c, const char* title) {
   while (!left.empty()) {
     const level at = left.back();
     left.pop_back();
-    if (!at.of->leaf) continue;
+    if (!at.of->leaf || at.of->end != ending::none) continue;
     const work& leaf = *at.of->leaf;
     if (at.depth) {
       out += '\n';

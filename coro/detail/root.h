@@ -44,8 +44,7 @@ struct spawned_base : chain {
   std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
   spawned_base* previous_sibling = nullptr;
   spawned_base* next_sibling = nullptr;
-  task_owner* owner = nullptr;     ///< null: it has ended
-  linked_work* joiners = nullptr;  ///< who waits for its end: a ring, first in first out
+  task_owner* owner = nullptr;  ///< null: it has ended
 
   void link(task_owner& to) noexcept {
     owner = &to;
@@ -60,6 +59,8 @@ struct spawned_base : chain {
     --owner->live;
     owner = nullptr;
   }
+  /// Who waits for its end: a ring, first in first out, kept in `context`.
+  linked_work* first_joiner() const noexcept { return static_cast<linked_work*>(context); }
   void add_joiner(linked_work& w) noexcept;
   void remove_joiner(linked_work& w) noexcept;
   /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
@@ -76,7 +77,7 @@ struct spawned_base : chain {
   const root_type& own_type() const noexcept { return *static_cast<const root_type*>(type); }
 };
 
-static_assert(sizeof(spawned_base) == 80);
+static_assert(sizeof(spawned_base) == 72);
 
 /// The tasks of one runtime.
 class root final : public task_root {

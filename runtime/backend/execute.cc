@@ -252,6 +252,10 @@ short waits_for(const request& r) noexcept {
 
 /// What is attempted most often goes ahead of all others.
 int execute(const request& r, bool may_wait) noexcept {
+  if (!may_wait && r.what == verb::read && r.seekable) {
+    const long n = transfer_file(r, false);
+    return n < 0 ? -errno : static_cast<int>(n);
+  }
   if (may_wait || (r.what != verb::receive && r.what != verb::send))
     return execute_any(r, may_wait);
   const int flags = static_cast<int>(r.options) | MSG_DONTWAIT;

@@ -294,27 +294,26 @@ void uring::take_over(turn& t) noexcept {
       if (!to_pool(*o)) full_lanes |= lane;
       continue;
     }
-    // Room first: what an attempt has half done must be sure of its way into the ring.
+    // (All or nothing, so that one which finds no room afterwards is listed as before.)
+    if (few && !full && reported_ < t.limit && worth_an_attempt(r)) {
+      ++counts_.attempts;
+      const int answer = execute(r, false);
+      if (answer != -EAGAIN) {
+        report(t, *o, answer);
+        continue;
+      }
+    }
     io_uring_sqe* q = nullptr;
     if (full || crowded() || !free_slot() || !(q = entry())) {
       full = true;
       continue;
-    }
-    std::uint32_t done = 0;
-    if (few && reported_ < t.limit && worth_an_attempt(r)) {
-      const int answer = attempt(r, done);
-      if (answer != -EAGAIN) {
-        --ring.sq.sqe_tail;  // the entry was not needed
-        report(t, *o, answer);
-        continue;
-      }
     }
     o->unlink();
     const std::uint32_t i = free_;
     slot& s = slots_[i];
     free_ = s.next;
     s.whose = o;
-    s.done = done;
+    s.done = 0;
     s.waiting = false;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
