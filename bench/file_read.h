@@ -49,13 +49,16 @@ class cached_file {
     std::vector<std::uint64_t> words(std::size_t{1} << 17);
     for (std::size_t at = 0; at < file_size; at += words.size() * 8) {
       for (std::size_t i = 0; i < words.size(); ++i) words[i] = word_at(at + 8 * i);
-      check(write(descriptor_, words.data(), words.size() * 8) == static_cast<long>(words.size() * 8), "a short write");
+      check(
+          write(descriptor_, words.data(), words.size() * 8) == static_cast<long>(words.size() * 8),
+          "a short write");
     }
     for (std::size_t at = 0; at < file_size; at += words.size() * 8) {
       check(pread(descriptor_, words.data(), words.size() * 8, static_cast<off_t>(at)) ==
                 static_cast<long>(words.size() * 8),
             "a short read");
-      for (std::size_t i = 0; i < words.size(); ++i) check(words[i] == word_at(at + 8 * i), "the file");
+      for (std::size_t i = 0; i < words.size(); ++i)
+        check(words[i] == word_at(at + 8 * i), "the file");
     }
   }
   ~cached_file() { close(descriptor_); }
@@ -73,7 +76,9 @@ class cached_file {
 class page_buffers {
  public:
   page_buffers(int depth, std::size_t size)
-      : size_(size), memory_(static_cast<char*>(std::aligned_alloc(4096, static_cast<std::size_t>(depth) * size))) {
+      : size_(size),
+        memory_(
+            static_cast<char*>(std::aligned_alloc(4096, static_cast<std::size_t>(depth) * size))) {
     check(memory_ != nullptr, "no memory");
     std::memset(memory_, 0, static_cast<std::size_t>(depth) * size);
   }
@@ -91,13 +96,15 @@ inline std::uint64_t some_offset(random_numbers& random, std::size_t size) noexc
   return random() % (file_size / size) * size;
 }
 
-inline void check_read(const char* bytes, long got, std::size_t size, std::uint64_t offset) noexcept {
+inline void check_read(const char* bytes, long got, std::size_t size,
+                       std::uint64_t offset) noexcept {
   check(got == static_cast<long>(size), "a read came short");
   std::uint64_t first;
   std::uint64_t last;
   std::memcpy(&first, bytes, sizeof first);
   std::memcpy(&last, bytes + size - sizeof last, sizeof last);
-  check(first == word_at(offset) && last == word_at(offset + size - sizeof last), "what was read is not what is there");
+  check(first == word_at(offset) && last == word_at(offset + size - sizeof last),
+        "what was read is not what is there");
 }
 
 }  // namespace bench

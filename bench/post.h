@@ -41,7 +41,9 @@ class answer {
 /// How the producer of the busy row keeps from running ahead without end.
 class window {
  public:
-  void ran() noexcept { done_.store(done_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void ran() noexcept {
+    done_.store(done_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
   long done() const noexcept { return done_.load(std::memory_order_acquire); }
   void wait_for_room(long posted) const noexcept {
     while (posted - done() >= most_waiting) __builtin_ia32_pause();

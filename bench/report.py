@@ -591,7 +591,7 @@ def main():
     if options.realtime and subprocess.run(["chrt", "--fifo", "10", "true"], check=False).returncode:
         parser.error("--realtime is not permitted here")
     rounds = options.rounds or (3 if options.quick else 11)
-    scale = 0.25 if options.quick else 0.5
+    scale = 0.2 if options.quick else 0.5
     rows = ROWS
     if options.rows:
         wanted = options.rows.split(",")

@@ -62,7 +62,8 @@ inline int listen_at_any_port() {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), size) ||
-      listen(listener, 4096) || getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size)) {
+      listen(listener, 4096) ||
+      getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size)) {
     std::perror("listen");
     std::exit(1);
   }

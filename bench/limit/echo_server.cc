@@ -22,7 +22,8 @@ struct connection {
   bool runnable = false;        // epoll: stands in the list of those with something left
   bool waits_to_write = false;  // epoll
   bool ended = false;           // multishot: its last completion has come
-  std::vector<std::uint64_t> parts;  // multishot: lent buffers to be sent, first to last (index | length << 32)
+  std::vector<std::uint64_t>
+      parts;  // multishot: lent buffers to be sent, first to last (index | length << 32)
   std::size_t room = bench::echo_buffer;
   char* buffer() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
@@ -31,7 +32,8 @@ enum tag : std::uint64_t { received, sent, accepted };
 
 class server {
  public:
-  server(int listener, bool busy, std::size_t room) : listener_(listener), busy_(busy), room_(room) {}
+  server(int listener, bool busy, std::size_t room)
+      : listener_(listener), busy_(busy), room_(room) {}
 
  protected:
   ~server() = default;
@@ -49,7 +51,8 @@ class server {
   }
   /// What is left, without waiting. False: it has to wait.
   static bool send_now(connection& c) {
-    const long n = ::send(c.descriptor, c.buffer() + c.from, c.to - c.from, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const long n =
+        ::send(c.descriptor, c.buffer() + c.from, c.to - c.from, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) c.from += static_cast<std::size_t>(n);
     if (n < 0 && errno != EAGAIN) c.from = c.to;  // the next receive says what is wrong
     return c.from == c.to;
@@ -95,7 +98,8 @@ class ring_server : server {
     if (c->from == c->to) {
       receive(*c);
     } else {
-      io_uring_prep_send(ring_.entry(c, sent), c->descriptor, c->buffer() + c->from, c->to - c->from, MSG_NOSIGNAL);
+      io_uring_prep_send(ring_.entry(c, sent), c->descriptor, c->buffer() + c->from,
+                         c->to - c->from, MSG_NOSIGNAL);
     }
   }
   void receive(connection& c) {
@@ -140,11 +144,13 @@ class multishot_server : server {
  private:
   static constexpr unsigned count = 4096;
   static constexpr unsigned bytes = 2048;
-  char* place_of(std::uint64_t part) { return memory_.get() + static_cast<std::uint32_t>(part) * std::size_t{bytes}; }
+  char* place_of(std::uint64_t part) {
+    return memory_.get() + static_cast<std::uint32_t>(part) * std::size_t{bytes};
+  }
 
   void lend(unsigned i) {
-    io_uring_buf_ring_add(lent_, memory_.get() + std::size_t{i} * bytes, bytes, static_cast<unsigned short>(i),
-                          io_uring_buf_ring_mask(count), 0);
+    io_uring_buf_ring_add(lent_, memory_.get() + std::size_t{i} * bytes, bytes,
+                          static_cast<unsigned short>(i), io_uring_buf_ring_mask(count), 0);
     io_uring_buf_ring_advance(lent_, 1);
   }
   void receive(connection& c) {
@@ -156,7 +162,8 @@ class multishot_server : server {
   }
   void send_first(connection& c) {
     const std::uint64_t part = c.parts.front();
-    io_uring_prep_send(ring_.entry(&c, sent), c.descriptor, place_of(part) + c.from, (part >> 32) - c.from, MSG_NOSIGNAL);
+    io_uring_prep_send(ring_.entry(&c, sent), c.descriptor, place_of(part) + c.from,
+                       (part >> 32) - c.from, MSG_NOSIGNAL);
   }
   void completed(connection* c, std::uint64_t what, const io_uring_cqe& completion) {
     const int result = completion.res;
@@ -270,7 +277,8 @@ class epoll_server : server {
 int main(int count, char** arguments) {
   const bench::program rows(count, arguments, {"ring", "attempts", "multishot", "epoll"});
   const bool busy = bench::is_busy(count, arguments);
-  const std::size_t room = bench::is_to_hold(count, arguments) ? bench::small_buffer : bench::echo_buffer;
+  const std::size_t room =
+      bench::is_to_hold(count, arguments) ? bench::small_buffer : bench::echo_buffer;
   const int listener = bench::listen_at_any_port();
   if (rows.variant() == "epoll") epoll_server(listener, busy, room).run();
   if (rows.variant() == "multishot") multishot_server(listener, busy).run();

@@ -30,14 +30,16 @@ int main(int count, char** arguments) {
         for (long i = 0; i < n; ++i) {
           one_read& r = reads[static_cast<std::size_t>(i) % depth];
           r.offset = bench::some_offset(random, row.size);
-          const long got = pread(file.descriptor(), r.buffer, row.size, static_cast<off_t>(r.offset));
+          const long got =
+              pread(file.descriptor(), r.buffer, row.size, static_cast<off_t>(r.offset));
           bench::check_read(r.buffer, got, row.size, r.offset);
         }
         return;
       }
       const auto begin = [&](one_read& r) {
         r.offset = bench::some_offset(random, row.size);
-        io_uring_prep_read(ring.entry(&r), file.descriptor(), r.buffer, static_cast<unsigned>(row.size), r.offset);
+        io_uring_prep_read(ring.entry(&r), file.descriptor(), r.buffer,
+                           static_cast<unsigned>(row.size), r.offset);
       };
       long to_begin = n;
       for (std::size_t i = 0; i < depth && to_begin; ++i, --to_begin) begin(reads[i]);

@@ -67,7 +67,8 @@ class pool {
     if (list) return list;
     owner_.store(0, std::memory_order_relaxed);
     job* nothing = nullptr;
-    if (done_.compare_exchange_strong(nothing, &asleep, std::memory_order_release)) wait_on(owner_, 0);
+    if (done_.compare_exchange_strong(nothing, &asleep, std::memory_order_release))
+      wait_on(owner_, 0);
     return done_.exchange(nullptr, std::memory_order_acquire);
   }
 
@@ -116,7 +117,8 @@ class pool {
       job* head = done_.load(std::memory_order_relaxed);
       do {
         j->next = head == &asleep ? nullptr : head;
-      } while (!done_.compare_exchange_weak(head, j, std::memory_order_acq_rel, std::memory_order_relaxed));
+      } while (!done_.compare_exchange_weak(head, j, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed));
       if (head == &asleep) wake(owner_);
       lock.lock();
     }

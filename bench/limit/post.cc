@@ -24,7 +24,8 @@ class inbox {
  public:
   void push(node& n) noexcept {
     n.next = head_.load(std::memory_order_relaxed);
-    while (!head_.compare_exchange_weak(n.next, &n, std::memory_order_release, std::memory_order_relaxed)) {
+    while (!head_.compare_exchange_weak(n.next, &n, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
     }
   }
   /// Runs all that is there, in the order of arrival.
@@ -51,7 +52,8 @@ class inbox {
 
 class sleeper {
  public:
-  explicit sleeper(bool in_epoll) : in_epoll_(in_epoll), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  explicit sleeper(bool in_epoll)
+      : in_epoll_(in_epoll), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (in_epoll_) {
       epoll_ = epoll_create1(EPOLL_CLOEXEC);
       epoll_event event{};

@@ -22,7 +22,8 @@ class ring {
     p.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
     p.cq_entries = entries * 16;
-    if (const int answer = io_uring_queue_init_params(entries, &ring_, &p)) fail("io_uring", -answer);
+    if (const int answer = io_uring_queue_init_params(entries, &ring_, &p))
+      fail("io_uring", -answer);
     io_uring_register_ring_fd(&ring_);
   }
   ~ring() { io_uring_queue_exit(&ring_); }

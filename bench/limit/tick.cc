@@ -57,8 +57,8 @@ struct loop {
     }
   }
   bool holds() const noexcept {
-    return timers || operations || pool_work || !ready.empty() || !postponed.empty() || !immediates.empty() ||
-           guards.load(std::memory_order_acquire);
+    return timers || operations || pool_work || !ready.empty() || !postponed.empty() ||
+           !immediates.empty() || guards.load(std::memory_order_acquire);
   }
 };
 

@@ -131,7 +131,9 @@ struct connection {
 class load {
  public:
   explicit load(const settings& s)
-      : settings_(s), batch_(s.size * static_cast<std::size_t>(s.pipeline)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+      : settings_(s),
+        batch_(s.size * static_cast<std::size_t>(s.pipeline)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     if (batch_ > longest) fail("size * pipeline is too large");
     times_.reserve(std::size_t{1} << 22);
   }
@@ -155,7 +157,8 @@ class load {
     times_.clear();
     serve_until(started + static_cast<std::uint64_t>(settings_.seconds * 1e9));
     const auto elapsed = static_cast<double>(bench::now_ns() - started);
-    const auto requests = static_cast<double>((batches_ - before) * static_cast<std::uint64_t>(settings_.pipeline));
+    const auto requests =
+        static_cast<double>((batches_ - before) * static_cast<std::uint64_t>(settings_.pipeline));
     if (requests == 0) {
       std::fprintf(stderr, "load: nothing came back\n");
       std::exit(1);
@@ -172,13 +175,18 @@ class load {
     bench::program::print("p50", at(0.5));
     bench::program::print("p99", at(0.99));
     bench::program::print("p999", at(0.999));
-    if (settings_.flood) bench::program::print("flood_bytes_per_second", static_cast<double>(flooded_) / elapsed * 1e9);
-    bench::program::print("operations", static_cast<double>(batches_ * static_cast<std::uint64_t>(settings_.pipeline)));
+    if (settings_.flood)
+      bench::program::print("flood_bytes_per_second",
+                            static_cast<double>(flooded_) / elapsed * 1e9);
+    bench::program::print(
+        "operations",
+        static_cast<double>(batches_ * static_cast<std::uint64_t>(settings_.pipeline)));
   }
 
  private:
   double at(double part) const {
-    return static_cast<double>(times_[static_cast<std::size_t>(part * static_cast<double>(times_.size() - 1))]);
+    return static_cast<double>(
+        times_[static_cast<std::size_t>(part * static_cast<double>(times_.size() - 1))]);
   }
 
   void open(connection& c, bool blocking) {
@@ -197,7 +205,8 @@ class load {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(settings_.port);
     c.started = now_;
-    if (connect(c.descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) && errno != EINPROGRESS) {
+    if (connect(c.descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) &&
+        errno != EINPROGRESS) {
       fail("connect");
     }
     c.to_send = c.to_receive = batch_;
@@ -212,7 +221,8 @@ class load {
     while (now_ < end) {
       const int n = epoll_wait(epoll_, events, 1024, flood_more_ ? 0 : 100);
       now_ = bench::now_ns();
-      for (int i = 0; i < n; ++i) serve(*static_cast<connection*>(events[i].data.ptr), events[i].events);
+      for (int i = 0; i < n; ++i)
+        serve(*static_cast<connection*>(events[i].data.ptr), events[i].events);
       if (flood_more_) flood(*flood_more_);
     }
   }
@@ -235,7 +245,8 @@ class load {
 
   void send_some(connection& c) {
     while (c.to_send) {
-      const long n = send(c.descriptor, pattern() + c.sent_to, c.to_send, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const long n =
+          send(c.descriptor, pattern() + c.sent_to, c.to_send, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n < 0 && errno == EAGAIN) return;
       if (n < 0) fail("send");
       c.sent_to = (c.sent_to + static_cast<std::size_t>(n)) % pattern_length;
@@ -324,11 +335,13 @@ void open_idle(std::uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
-  if (descriptor < 0 || connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address)) fail("connect");
+  if (descriptor < 0 || connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address))
+    fail("connect");
   char back[64];
   if (send(descriptor, pattern(), sizeof back, MSG_NOSIGNAL) != sizeof back) fail("send");
   if (recv(descriptor, back, sizeof back, MSG_WAITALL) != sizeof back) fail("recv");
-  bench::check(std::memcmp(back, pattern(), sizeof back) == 0, "what came back is not what was sent");
+  bench::check(std::memcmp(back, pattern(), sizeof back) == 0,
+               "what came back is not what was sent");
 }
 
 void hold_idle(const settings& s) {

@@ -18,8 +18,8 @@ asio::awaitable<void> reader(asio::random_access_file& file, work_left& left, ch
   while (left.reads > 0) {
     --left.reads;
     const std::uint64_t offset = bench::some_offset(*left.random, left.size);
-    const std::size_t got =
-        co_await asio::async_read_at(file, offset, asio::buffer(buffer, left.size), asio::use_awaitable);
+    const std::size_t got = co_await asio::async_read_at(
+        file, offset, asio::buffer(buffer, left.size), asio::use_awaitable);
     bench::check_read(buffer, static_cast<long>(got), left.size, offset);
   }
 }
@@ -38,7 +38,8 @@ int main(int count, char** arguments) {
       asio::random_access_file file(context, cached.path(), asio::file_base::read_only);
       work_left left{n, row.size, &random};
       for (int i = 0; i < row.depth; ++i) {
-        asio::co_spawn(context, reader(file, left, memory[static_cast<std::size_t>(i)]), asio::detached);
+        asio::co_spawn(context, reader(file, left, memory[static_cast<std::size_t>(i)]),
+                       asio::detached);
       }
       context.run();
     });

@@ -30,7 +30,8 @@ int main(int count, char** arguments) {
     rows.measure(row.name, row.operations / 4, [&](long n) {
       asio::io_context context(1);
       work_left left{0, n, 0};
-      for (int i = 0; i < row.depth; ++i) asio::co_spawn(context, offloader(pool, left), asio::detached);
+      for (int i = 0; i < row.depth; ++i)
+        asio::co_spawn(context, offloader(pool, left), asio::detached);
       context.run();
       bench::check(left.sum == n * (n + 1) / 2, "the jobs' results");
     });

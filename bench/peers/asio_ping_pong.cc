@@ -16,8 +16,11 @@ awaitable<void> ping(unix_socket stream, long rounds) {
   for (long i = 0; i < rounds; ++i) {
     const bench::message sent = bench::message_of(i);
     bench::read_buffer got;
-    bench::check(co_await stream.async_write_some(asio::buffer(sent), use_awaitable) == sent.size(), "a short write");
-    bench::check(co_await stream.async_read_some(asio::buffer(got.bytes), use_awaitable) == sent.size(), "a short read");
+    bench::check(co_await stream.async_write_some(asio::buffer(sent), use_awaitable) == sent.size(),
+                 "a short write");
+    bench::check(
+        co_await stream.async_read_some(asio::buffer(got.bytes), use_awaitable) == sent.size(),
+        "a short read");
     bench::check(got.holds(sent), "what came back is not what was sent");
   }
 }
@@ -25,7 +28,8 @@ awaitable<void> pong(unix_socket stream) {
   bench::read_buffer got;
   for (;;) {
     asio::error_code error;
-    const std::size_t n = co_await stream.async_read_some(asio::buffer(got.bytes), asio::redirect_error(use_awaitable, error));
+    const std::size_t n = co_await stream.async_read_some(
+        asio::buffer(got.bytes), asio::redirect_error(use_awaitable, error));
     if (error) co_return;
     co_await stream.async_write_some(asio::buffer(got.bytes.data(), n), use_awaitable);
   }

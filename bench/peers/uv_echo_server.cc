@@ -16,10 +16,12 @@ struct connection {
 std::size_t room = bench::echo_buffer;
 
 void end(uv_stream_t* stream) {
-  uv_close(reinterpret_cast<uv_handle_t*>(stream), [](uv_handle_t* handle) { ::operator delete(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(stream),
+           [](uv_handle_t* handle) { ::operator delete(handle->data); });
 }
 void allocate(uv_handle_t* handle, std::size_t, uv_buf_t* part) {
-  *part = uv_buf_init(static_cast<connection*>(handle->data)->buffer(), static_cast<unsigned>(room));
+  *part =
+      uv_buf_init(static_cast<connection*>(handle->data)->buffer(), static_cast<unsigned>(room));
 }
 void received(uv_stream_t* stream, ssize_t n, const uv_buf_t*) {
   connection& c = *static_cast<connection*>(stream->data);
@@ -59,7 +61,8 @@ int main(int count, char** arguments) {
   sockaddr_in address;
   uv_ip4_addr("127.0.0.1", 0, &address);
   uv_tcp_bind(&listener, reinterpret_cast<sockaddr*>(&address), 0);
-  bench::check(uv_listen(reinterpret_cast<uv_stream_t*>(&listener), 4096, connected) == 0, "uv_listen");
+  bench::check(uv_listen(reinterpret_cast<uv_stream_t*>(&listener), 4096, connected) == 0,
+               "uv_listen");
   int size = sizeof address;
   uv_tcp_getsockname(&listener, reinterpret_cast<sockaddr*>(&address), &size);
   bench::print_port(ntohs(address.sin_port));

@@ -27,12 +27,13 @@ void begin(one_read& r) {
   r.offset = bench::some_offset(s.random, s.size);
   r.request.data = &r;
   const uv_buf_t part = uv_buf_init(r.buffer, static_cast<unsigned>(s.size));
-  uv_fs_read(uv_default_loop(), &r.request, s.descriptor, &part, 1, static_cast<std::int64_t>(r.offset), [](uv_fs_t* request) {
-    one_read& ended = *static_cast<one_read*>(request->data);
-    bench::check_read(ended.buffer, request->result, ended.of->size, ended.offset);
-    uv_fs_req_cleanup(request);
-    begin(ended);
-  });
+  uv_fs_read(uv_default_loop(), &r.request, s.descriptor, &part, 1,
+             static_cast<std::int64_t>(r.offset), [](uv_fs_t* request) {
+               one_read& ended = *static_cast<one_read*>(request->data);
+               bench::check_read(ended.buffer, request->result, ended.of->size, ended.offset);
+               uv_fs_req_cleanup(request);
+               begin(ended);
+             });
 }
 
 }  // namespace

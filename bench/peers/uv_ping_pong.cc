@@ -59,7 +59,8 @@ int main(int count, char** arguments) {
       const auto ends = std::make_unique<end[]>(static_cast<std::size_t>(2 * row.pairs));
       for (int i = 0; i < 2 * row.pairs; i += 2) {
         int both[2];
-        bench::check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both) == 0, "socketpair");
+        bench::check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both) == 0,
+                     "socketpair");
         for (int side = 0; side < 2; ++side) {
           end& e = ends[static_cast<std::size_t>(i + side)];
           uv_pipe_init(&loop, &e.pipe, 0);

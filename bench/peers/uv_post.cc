@@ -12,7 +12,8 @@ int main(int count, char** arguments) {
     bench::answer answer;
     uv_async_t async;
     async.data = &answer;
-    uv_async_init(&loop, &async, [](uv_async_t* handle) { static_cast<bench::answer*>(handle->data)->set(); });
+    uv_async_init(&loop, &async,
+                  [](uv_async_t* handle) { static_cast<bench::answer*>(handle->data)->set(); });
     std::atomic<bool> ended{false};
     uv_check_t check;
     struct context {

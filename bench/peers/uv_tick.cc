@@ -27,8 +27,9 @@ int main(int count, char** arguments) {
     uv_check_start(&check, [](uv_check_t*) { ++calls; });
     uv_run(loop, UV_RUN_DEFAULT);
     bench::check(calls >= n, "the hooks' calls");
-    for (auto* handle : {reinterpret_cast<uv_handle_t*>(&idle), reinterpret_cast<uv_handle_t*>(&prepare),
-                         reinterpret_cast<uv_handle_t*>(&check)}) {
+    for (auto* handle :
+         {reinterpret_cast<uv_handle_t*>(&idle), reinterpret_cast<uv_handle_t*>(&prepare),
+          reinterpret_cast<uv_handle_t*>(&check)}) {
       uv_close(handle, nullptr);
     }
     uv_run(loop, UV_RUN_DEFAULT);

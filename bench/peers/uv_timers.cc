@@ -16,8 +16,7 @@ void measure(const bench::program& rows, const char* row, std::size_t count, boo
   const auto arm = [&](uv_timer_t& timer) {
     if (from_now) uv_update_time(&loop);
     const std::uint64_t delay = bench::shortest_timer + random() % bench::timer_range;
-    uv_timer_start(
-        &timer, [](uv_timer_t*) {}, delay / 1'000'000, 0);
+    uv_timer_start(&timer, [](uv_timer_t*) {}, delay / 1'000'000, 0);
   };
   std::vector<uv_timer_t> timers(count);
   for (auto& timer : timers) {

@@ -26,8 +26,8 @@ task<> reader(eddy::file* file, work_left* left, char* buffer) {
   }
 }
 
-task<> readers(const bench::cached_file* cached, work_left* left,
-             const bench::page_buffers* memory, int depth) {
+task<> readers(const bench::cached_file* cached, work_left* left, const bench::page_buffers* memory,
+               int depth) {
   auto file = (co_await eddy::file::open(cached->path(), eddy::open_mode::read)).value();
   auto body = [&file, left, memory, depth](eddy::task_group& group) -> task<> {
     for (int i = 0; i < depth; ++i) {

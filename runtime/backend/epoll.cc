@@ -219,8 +219,8 @@ void epoll_backend::wait_and_take(turn& t) {
     const bool may_sleep =
         room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
     if (!may_sleep && inside_ == retries_.size() && !hosted_) return;
-    const std::size_t ended = t.limit - room_;
-    put_off_ = !put_off_ && ended && ended <= few_ended && room_ && !hosted_ && !has_local_;
+    const std::size_t finished = t.limit - room_;
+    put_off_ = !put_off_ && finished && finished <= few_ended && room_ && !hosted_ && !has_local_;
     if (put_off_) return;
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
