@@ -487,7 +487,7 @@ def summary(row, figures):
     return cells
 
 
-def cost_table(rows, suites, printed, runner):
+def cost_table(rows, suites, printed, runner, with_peers):
     """Beside the times: CPU (of all threads) and system calls for each operation."""
     lines = ["", "## CPU and system calls for each operation", "",
              "CPU: of all threads of the process that is measured, from the same runs. System calls: counted by the kernel "
@@ -501,7 +501,8 @@ def cost_table(rows, suites, printed, runner):
         times = figures_of(printed[row.run()], row.figure)
         kept = {best_limit(row, times, backend) for backend in BACKENDS}
         for contender in suites[row.suite]:
-            if contender.label not in figures or (contender.is_limit and contender.label not in kept):
+            if contender.label not in figures or (contender.is_limit and contender.label not in kept) or \
+                    (contender.is_peer and not with_peers):
                 continue
             calls = runner.calls(contender, row)
             lines.append(f"| {row.number} | {row.title} | {contender.label} | {cell(figures[contender.label], 'ns')} | "
@@ -613,7 +614,7 @@ def main():
     runner = Runner(options.build, scale, options.realtime, failures)
     printed = measure(rows, suites, rounds, runner, options.quick)
     table = [summary(row, figures_of(printed[row.run()], row.figure)) for row in rows]
-    tables = load_table(rows, printed) + cost_table(rows, suites, printed, runner)
+    tables = load_table(rows, printed) + cost_table(rows, suites, printed, runner, not options.quick)
     compiler, flags = compiled_with(options.build)
     head = ["#", "what", "io_uring", "÷ limit", "epoll", "÷ limit", "limit", "reach", "reached",
             "peers (theirs ÷ our better)"]

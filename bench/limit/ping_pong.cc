@@ -123,7 +123,7 @@ class through_ring {
   int receiving_ = 0;
 };
 
-// ---- epoll: registered once, edge-triggered; a short receive would leave nothing behind, and a full one is all there is
+// ---- epoll: registered once, edge-triggered; a short receive leaves nothing behind
 
 class by_epoll {
  public:
