@@ -48,7 +48,7 @@ void run_on_base::run_request(work* w) noexcept {
   run_on_base& call = call_of(w);
   try {
     call.begin_there(call);
-  } catch (...) {  // no memory for it: it has reported, as one that was never begun
+  } catch (...) {  // NOLINT(bugprone-empty-catch): no memory for it, and it has reported that
   }
 }
 

@@ -159,6 +159,7 @@ class [[nodiscard]] result {
   result& operator=(const result&)
     requires std::is_trivially_copyable_v<value_type>
   = default;
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): assign() looks
   result& operator=(const result& other)
     requires(std::is_copy_constructible_v<value_type> && !std::is_trivially_copyable_v<value_type>)
   {

@@ -399,10 +399,11 @@ std::shared_ptr<guard_block> loop::address() const noexcept {
 }
 
 bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
-  const std::shared_ptr<guard_block> kept =
-      to;  // what `to` stands in may be gone as soon as `w` is sent
-  const std::lock_guard lock(
-      kept->mutex);  // the runtime's end waits until the doorbell has been rung
+  // What `to` stands in may be gone as soon as `w` is sent.
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): hence the copy
+  const std::shared_ptr<guard_block> kept = to;
+  // The runtime's end waits until the doorbell has been rung.
+  const std::lock_guard lock(kept->mutex);
   if (!kept->home) return false;
   kept->home->send(w);
   return true;

@@ -234,7 +234,7 @@ short waits_for(const request& r) noexcept {
     if (connecting && error == EISCONN) return 0;
     bool later = error == EAGAIN || (r.what == verb::connect &&
                                      (error == EINPROGRESS || (connecting && error == EALREADY)));
-    short events = may_wait && later ? waits_for(r) : 0;
+    const short events = may_wait && later ? waits_for(r) : short{0};
     if (!events) return -error;
     // On a pool thread: descriptors are O_NONBLOCK, so that the waiting is done here. A Unix
     // connect to a full backlog gives EAGAIN and no event ever; poll() then returns at once, and a

@@ -66,9 +66,10 @@ struct linked_work : work {
   using work::work;
   bool is_linked() const noexcept { return previous; }
   void unlink() noexcept {
+    // NOLINTBEGIN(clang-analyzer-core.NullDereference): it is linked
     previous->next = next;
-    static_cast<linked_work*>(next)->previous =
-        previous;  // NOLINT(clang-analyzer-core.NullDereference): it is linked
+    static_cast<linked_work*>(next)->previous = previous;
+    // NOLINTEND(clang-analyzer-core.NullDereference)
     previous = nullptr;
   }
   linked_work* previous = nullptr;  ///< null: stands in no list
