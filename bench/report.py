@@ -29,6 +29,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BACKENDS = ("io_uring", "epoll")
+QUICK_SECONDS = 125  # for the rounds; what follows takes half a minute
 
 
 class Row:
@@ -384,11 +385,12 @@ def can_count():
         return False
 
 
-def measure(rows, suites, rounds, runner, peers_once):
-    """{run: {label: [what was printed in each round, or None]}}
+def measure(rows, suites, rounds, runner, quick):
+    """{run: {label: [what was printed in each round, or None]}}, and how many rounds there were.
 
     Everything is run once in each round, so that a disturbance of some seconds reaches one round of a few rows, which
-    the medians leave out, and not all rounds of one.
+    the medians leave out, and not all rounds of one. A quick run takes the peers once, and no round more than it has time
+    for, however slow the machine is.
     """
     runs = {}
     for row in rows:
@@ -396,12 +398,16 @@ def measure(rows, suites, rounds, runner, peers_once):
     printed = {run: {c.label: [] for c in suites[run[0]] if any(c.runs(row) for row in of)}
                for run, of in runs.items()}
     skip = set()
+    begun, last = time.monotonic(), 0
     for number in range(rounds):
         started = time.monotonic()
+        if quick and number and started - begun + last > QUICK_SECONDS:
+            rounds = number
+            break
         for at, (run, of) in enumerate(runs.items()):
             contenders = [c for c in suites[run[0]] if c.label in printed[run]]
             for contender in contenders if number % 2 == 0 else reversed(contenders):
-                if peers_once and contender.is_peer and number:
+                if quick and contender.is_peer and number:
                     continue
                 lines = None
                 if (run, contender.label) not in skip:
@@ -414,8 +420,11 @@ def measure(rows, suites, rounds, runner, peers_once):
                    if values and values[-1] and of[0].figure in values[-1]]
             print(f"[{number + 1}/{rounds}, {at + 1}/{len(runs)}] {of[0].title}: {', '.join(own) or 'nothing'}",
                   flush=True)
-        print(f"[{number + 1}/{rounds}] done in {time.monotonic() - started:.0f} s", flush=True)
-    return printed
+        last = time.monotonic() - started
+        print(f"[{number + 1}/{rounds}] done in {last:.0f} s", flush=True)
+        if quick and not number:
+            last *= 2 / 3  # without the peers
+    return printed, rounds
 
 
 def figures_of(printed, figure):
@@ -612,7 +621,7 @@ def main():
         parser.error(f"no benchmark program in {options.build}: configure with -Dbenchmarks=enabled")
     before, started = load(), time.monotonic()
     runner = Runner(options.build, scale, options.realtime, failures)
-    printed = measure(rows, suites, rounds, runner, options.quick)
+    printed, rounds = measure(rows, suites, rounds, runner, options.quick)
     table = [summary(row, figures_of(printed[row.run()], row.figure)) for row in rows]
     tables = load_table(rows, printed) + cost_table(rows, suites, printed, runner, not options.quick)
     compiler, flags = compiled_with(options.build)

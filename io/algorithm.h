@@ -71,7 +71,7 @@ task<result<void>> write_all(S& stream, const_buffer data) {
 /// Lifetime    both streams must outlive the await
 template <readable_stream From, writable_stream To>
 task<result<std::uint64_t>> copy(From& from, To& to) {
-  constexpr std::size_t size = 64 * 1024;
+  constexpr std::size_t size = 65536;
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
   std::uint64_t moved = 0;
   for (;;) {

@@ -61,7 +61,7 @@ class callback {
       return;
     }
     if (what == action::move) new (to) F(std::move(f));
-    f.~F();
+    f.~F();  // NOLINT(bugprone-use-after-move): moved from, it is still to be destroyed
   }
   template <class F>
   static void outside(action what, void* self, void* to) {

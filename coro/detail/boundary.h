@@ -55,7 +55,7 @@ class outcome {
   /// The value, moved out; rethrows an exception.
   R take() {
     if (how_ == ending::error) std::rethrow_exception(error_);
-    return std::move(value_);
+    return std::move(value_);  // NOLINT(clang-analyzer-core.uninitialized.UndefReturn): it is set
   }
 
  private:

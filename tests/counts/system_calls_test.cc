@@ -2,6 +2,7 @@
 // backend counts itself.
 #include "tests/support/counting.h"
 #include "tests/support/runtime_test.h"
+#include "tests/support/sanitized.h"
 
 #include <array>
 #include <atomic>
@@ -167,7 +168,9 @@ TEST_P(system_call_counts, ALoopThatIsAwakeIsNotWokenByWrites) {
     });
     other.join();
   });
+#ifndef EDDY_SANITIZED  // UBSan tries memory by writing it to a pipe
   EXPECT_EQ(t.other.of(SYS_write), 0u) << t.other.text();
+#endif
   EXPECT_EQ(t.here.of(SYS_write), 0u) << t.here.text();
   EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 0u)
       << t.here.text();
