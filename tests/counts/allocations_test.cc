@@ -276,6 +276,10 @@ TEST_P(allocations, GroupsAndCombinatorsMakeNone) {
 
 // ---- Cost stays flat
 
+[[maybe_unused]] task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
+
 /// Bytes for each of `count` tasks that sleep, from none to all of them asleep: frame, root, and
 /// whatever the timers take.
 [[maybe_unused]] double bytes_of_sleeping_tasks(runtime& rt, int count) {
@@ -283,7 +287,7 @@ TEST_P(allocations, GroupsAndCombinatorsMakeNone) {
   eddy::run(rt, [&]() -> task<> {
     co_await sleep_for(0ns);
     const std::int64_t before = memory_taken().bytes;
-    for (int i = 0; i < count; ++i) spawn([]() -> task<> { co_await sleep_for(1h); });
+    for (int i = 0; i < count; ++i) spawn(sleeper, duration(1h));
     while (rt.pending().timers < static_cast<std::size_t>(count))
       co_await yield();  // a budget's worth begins in a tick
     taken = memory_taken().bytes - before;
