@@ -57,7 +57,7 @@ def forgotten(path, builds):
     folder = path.split('/')[0]
     text = builds.get(folder, '')
     return (path.endswith('.cc') and 'run_command' not in text and '/compile_fail/' not in path
-            and '/install/' not in path and f"'{path[len(folder) + 1:]}'" not in text)
+            and '/install/' not in path and '/canary/' not in path and f"'{path[len(folder) + 1:]}'" not in text)
 
 
 def self_check():
