@@ -61,8 +61,8 @@ class backend {
   /// - Once `inside`, an operation and its memory are the backend's until it stands in `done` (or,
   ///   if it went to the pool, in the mailbox), whatever the system answered.
   /// - A cancelled one reports -ECANCELED if it did nothing, else its true outcome. What
-  ///   must_finish() is not disturbed once begun, except that work still queued for the pool is
-  ///   taken back and reports -ECANCELED.
+  ///   must_finish() is not disturbed once begun. What stands at the pool never stands in
+  ///   `cancel`: the loop itself takes it back from there (loop::cancel).
   /// - An operation with no descriptor-level error reports -errno exactly as the system call gives
   ///   it.
   virtual void run(turn&) = 0;
