@@ -6,14 +6,6 @@
 
 namespace eddy::detail {
 
-namespace {
-
-void tick_while_held(loop& l) {
-  while (l.holds() || l.mail_waits()) l.tick(true);
-}
-
-}  // namespace
-
 void run_main(runtime& rt, main_chain& main) {
   loop& l = loop_of(rt);
   const running_scope running(l);
@@ -31,7 +23,7 @@ void run_main(runtime& rt, main_chain& main) {
   if (!main.done && !main.leaf) body_was_not_compiled();  // neither ended nor at a co_await
 #endif
   l.drain();
-  tick_while_held(l);
+  l.run_while_held();
 
   std::string waiting;
   if (tasks.foreground()) {
@@ -40,7 +32,7 @@ void run_main(runtime& rt, main_chain& main) {
     waiting = "deadlock: nothing is pending, and nothing can wake what waits:" + tasks.describe();
     l.begin_stop();
     tasks.stop(true);
-    tick_while_held(l);
+    l.run_while_held();
     if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());
   }
   l.end_background();

@@ -55,9 +55,12 @@ struct spawned : spawned_base {
 /// handle keeps the result and nothing else.
 template <class T, class F, class... A>
 struct spawned_call final : spawned<T> {
+  using value_type = T;
   using stored = typename spawned<T>::stored;
   struct content {
-    content(F&& f, A&&... a) : callable(std::move(f)), arguments(std::move(a)...) {}
+    content(F&& f, A&&... a) noexcept(std::is_nothrow_move_constructible_v<F> &&
+                                      (std::is_nothrow_move_constructible_v<A> && ...))
+        : callable(std::move(f)), arguments(std::move(a)...) {}
     [[no_unique_address]] F callable;
     [[no_unique_address]] std::tuple<A...> arguments;
   };
@@ -68,19 +71,19 @@ struct spawned_call final : spawned<T> {
     std::exception_ptr kept_error;
   };
 
-  spawned_call(F&& f, A&&... a) : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
+  spawned_call(F&& f, A&&... a) noexcept(std::is_nothrow_constructible_v<content, F, A...>)
+      : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
   ~spawned_call() {
-    if (this->end == ending::value) {
-      std::destroy_at(&this->value());
-    } else if (this->end == ending::error) {
-      std::destroy_at(&this->error());
+    if constexpr (!std::is_trivially_destructible_v<stored>) {
+      if (this->end == ending::value) std::destroy_at(&this->value());
     }
   }
 
   /// In a block of the frame pool. (Not by a class's own operator new: g++ 12 crashes over it at
   /// -O0.)
-  static spawned_call& make(F& f, A&... a) {
-    void* block = frames.get(sizeof(spawned_call));
+  static spawned_call& make(void* block, F& f, A&... a) {
+    if constexpr (std::is_nothrow_constructible_v<spawned_call, F, A...>)
+      return *::new (block) spawned_call(std::move(f), std::move(a)...);
     try {
       return *::new (block) spawned_call(std::move(f), std::move(a)...);
     } catch (...) {
@@ -202,8 +205,8 @@ struct spawned_call final : spawned<T> {
     std::destroy_at(self);
     frames.put(self, sizeof(spawned_call));
   }
-  static const std::exception_ptr& error_of(const spawned_base& s) noexcept {
-    return const_cast<spawned_call&>(static_cast<const spawned_call&>(s)).error();
+  static std::exception_ptr& error_of(spawned_base& s) noexcept {
+    return static_cast<spawned_call&>(s).error();
   }
   static bool in_background(const work* w) noexcept {
     return static_cast<const chain*>(w)->background;
@@ -226,7 +229,9 @@ S& begin_spawned(S& s, task_owner& owner, loop& l, bool in_background) noexcept 
 template <class T>
 class join_awaiter_base : protected linked_work, public awaiter_tag {
  public:
-  explicit join_awaiter_base(spawned<T>& s) noexcept : spawned_(s) { ++s.references; }
+  explicit join_awaiter_base(spawned<T>& s) noexcept : linked_work(unset_t()), spawned_(s) {
+    ++s.references;
+  }
   ~join_awaiter_base() { spawned_.release(); }
   bool await_ready() const noexcept { return !spawned_.owner && may_take(); }
   template <our_promise P>
@@ -234,6 +239,9 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
                      std::source_location where = std::source_location::current()) noexcept {
     if (!enter(*this, h.promise(), wait, where)) return;
     if (spawned_.owner) {
+      loop& home = *spawned_.home;
+      if (&home != h.promise().of->home) [[unlikely]]
+        check_wake(home);
       spawned_.add_joiner(*this);
     } else {
       make_ready(*this);  // the budget is spent
@@ -256,13 +264,15 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
   static constexpr wait_type wait{wait_work, "join", &cancel, nullptr};
 };
 
+/// It has ended otherwise (throws), or its value was taken before (aborts).
+[[noreturn]] void no_value(spawned_base&);
+
 /// The end of a joined task, as a value or an exception.
 template <class T>
 T take_end(spawned<T>& s) {
-  if (s.end == ending::error) std::rethrow_exception(s.error());
-  if (s.end == ending::stopped) throw stopped_error();
+  if (s.end != ending::value || s.taken) [[unlikely]]
+    no_value(s);
   if constexpr (!std::is_void_v<T>) {
-    if (s.taken) misuse("a joined task's value is taken twice");
     s.taken = true;
     return std::move(s.value());
   }
@@ -396,13 +406,25 @@ concept task_function = requires(F& f, A&&... a) {
 };
 
 template <class F, class... A>
+using spawned_by = spawned_call<task_value<std::invoke_result_t<F&, A...>>, F, A...>;
+
+/// (Out of the way of the common case, which then makes no call and keeps its arguments in
+/// registers.)
+template <class F, class... A>
+[[gnu::noinline]] auto& spawn_in_fresh_block(task_owner& owner, loop& l, bool in_background, F fn,
+                                             A... args) {
+  using S = spawned_by<F, A...>;
+  return begin_spawned(S::make(frames.get(sizeof(S)), fn, args...), owner, l, in_background);
+}
+
+template <class F, class... A>
 auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn, A&... args) {
-  using T = task_value<std::invoke_result_t<F&, A...>>;
-  using S = spawned_call<T, F, A...>;
-  root& r = root::of(l);
-  S& s = begin_spawned(S::make(fn, args...), owner, l, in_background);
-  if (&owner == &r.children) r.task_began(s);
-  return join_handle<T>(s);
+  using S = spawned_by<F, A...>;
+  using handle = join_handle<typename S::value_type>;
+  if (void* block = frames.take(sizeof(S))) [[likely]]
+    return handle(begin_spawned(S::make(block, fn, args...), owner, l, in_background));
+  return handle(
+      spawn_in_fresh_block<F, A...>(owner, l, in_background, std::move(fn), std::move(args)...));
 }
 
 /// For spawn(aw): a callable that gives the task, once.
@@ -443,14 +465,20 @@ template <class F, class... A>
   requires detail::task_function<F, A...>
 auto spawn_background(F fn, A... args) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_in(detail::root::of(l).children, l, true, fn, args...);
+  detail::root& r = detail::root::of(l);
+  auto handle = detail::spawn_in(r.children, l, true, fn, args...);
+  r.background_began();
+  return handle;
 }
 
 template <detail::our_awaitable A>
   requires(!std::is_lvalue_reference_v<A>)
 auto spawn_background(A&& aw) {
   detail::loop& l = detail::need_loop();
-  return detail::spawn_awaitable_in(detail::root::of(l).children, l, true, aw);
+  detail::root& r = detail::root::of(l);
+  auto handle = detail::spawn_awaitable_in(r.children, l, true, aw);
+  r.background_began();
+  return handle;
 }
 
 }  // namespace eddy

@@ -5,17 +5,6 @@ namespace eddy {
 
 using namespace detail;
 
-task_group::task_group() noexcept {
-  children_.group = this;
-  children_.child_ended = &child_ended;
-}
-
-loop& task_group::home() const noexcept {
-  loop& l = *above_->home;
-  if (&l != current_loop) l.check_thread();
-  return l;
-}
-
 void task_group::ask_all(ask_list& asked) noexcept {
   if (body_) asked.ask(*body_);
   children_.ask_children(asked);
@@ -36,8 +25,9 @@ void task_group::fail(const std::exception_ptr& error) noexcept {
 
 void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
   task_group& g = *static_cast<task_group::owner&>(owner).group;
-  if (child.end == ending::stopped && g.above_->stop_requested) g.stopped_from_outside_ = true;
-  if (child.end == ending::error) {
+  if (child.end == ending::stopped) {
+    if (g.above_->stop_requested) g.stopped_from_outside_ = true;
+  } else if (child.end == ending::error) {
     child.joined = true;  // the group delivers it
     g.fail(child.own_type().error(child));
   }

@@ -60,7 +60,10 @@ class task_group {
   std::size_t size() const noexcept { return children_.live; }
 
  protected:
-  task_group() noexcept;
+  task_group() noexcept {
+    children_.group = this;
+    children_.child_ended = &child_ended;
+  }
 
  private:
   template <class F>
@@ -68,7 +71,12 @@ class task_group {
   struct owner : detail::task_owner {
     task_group* group = nullptr;
   };
-  detail::loop& home() const noexcept;
+  detail::loop& home() const noexcept {
+    detail::loop& l = *above_->home;
+    if (&l != detail::current_loop) [[unlikely]]
+      l.check_thread();
+    return l;
+  }
   void ask_all(detail::ask_list& asked) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
   static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
@@ -139,16 +147,14 @@ class group_awaiter : boundary {
     group_.above_ = &above();
     group_.children_.stopping = above().stop_requested;
     try {
-      task_.emplace(make_(group_));
-    } catch (...) {
-      group_.fail(std::current_exception());
-    }
-    if (task_) {
-      body_.emplace(static_cast<body_task&&>(*task_));
+      body_task body = make_(group_);
+      body_.emplace(static_cast<body_task&&>(body));
       body_->prepare(*this, waiter(), false);
       group_.body_ = &body_->inner;
       if (!body_->start()) return true;
       body_ended();
+    } catch (...) {
+      group_.fail(std::current_exception());  // of the callable itself
     }
     if (group_.children_.live) {
       group_.all_ended_ = &all_ended;
@@ -214,13 +220,12 @@ class group_awaiter : boundary {
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     const auto& g = static_cast<const group_awaiter&>(static_cast<const boundary&>(w)).group_;
     if (g.body_) f(x, *g.body_);
-    for (const spawned_base* s = g.children_.first; s; s = s->next_sibling) f(x, *s);
+    for (const spawned_base* s = g.children_.first(); s; s = g.children_.after(*s)) f(x, *s);
   }
   static constexpr wait_type wait{wait_work, "with_task_group", &cancel, &visit};
 
   F& make_;
   group_with_owner group_;
-  std::optional<body_task> task_;
   std::optional<branch<body_task&&, group_awaiter>> body_;
 };
 

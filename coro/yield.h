@@ -17,8 +17,10 @@ enum class hop { next_tick, yield, immediate };
 template <hop Where>
 class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, work>,
                     public awaiter_tag {
+  using base = std::conditional_t<Where == hop::immediate, linked_work, work>;
+
  public:
-  hop_awaiter() noexcept {}
+  hop_awaiter() noexcept : base(unset_t()) {}
   bool await_ready() const noexcept { return false; }
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,

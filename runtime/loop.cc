@@ -24,19 +24,20 @@ constinit thread_local loop* current_loop = nullptr;
 // ---- What the tick asks ------------------------------------------------------------------------
 
 bool loop::mail_waits() const noexcept {
-  const outside& o = *outside_;
-  return !o.inbox.empty() || !o.posts.empty() || !o.calls.empty();
+  return mail_left_ || !outside_->inbox.empty();
 }
 
-/// Where only postponed work is left there is no reason to look outside.
+/// Where nothing is in flight, and what is here already keeps the loop from sleeping (postponed
+/// work, an idle hook), there is no reason to look outside.
 inline bool loop::must_poll() const noexcept {
-  return operations_ || pool_work_ || postponed_.empty() || mail_waits();
+  if (operations_ | pool_work_) return true;
+  if (postponed_.empty() && (!hooks_ || outside_->hooks[0].empty())) return true;
+  return mail_waits();
 }
 
 /// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything
 /// that one item makes ready runs before the next item.
-template <class List>
-void loop::run_list(List& list, List& snapshot) noexcept {
+void loop::run_list(work_list<>& list, work_list<>& snapshot) noexcept {
   if (&list != &snapshot) snapshot.append(list);
   while (work* w = snapshot.pop()) {
     w->run();
@@ -47,7 +48,7 @@ void loop::run_list(List& list, List& snapshot) noexcept {
 // ---- The tick ----------------------------------------------------------------------------------
 
 /// One turn of the loop. It decides the order, the phases act, and no phase calls another.
-void loop::tick(bool may_sleep) {
+[[gnu::always_inline]] inline void loop::tick(bool may_sleep) {
   ++ticks_;
   budget_left_ = budget_;
 
@@ -57,7 +58,20 @@ void loop::tick(bool may_sleep) {
   if (hooks_) run_hooks(1);  //   prepare
   if (must_poll()) poll(may_sleep);  // 4 poll: hand over, wait, take three lists, then resume
   if (hooks_ || !immediates_.empty() || ticks_ % 4096 == 0) run_check();  // 5 check
-  if (!closing_.empty()) run_closing();                                   // 6 close
+  if (closing_count_) run_closing();                                      // 6 close
+}
+
+void loop::run_while_held() {
+  while (holds() || mail_waits()) tick(true);
+}
+
+bool loop::run_one_tick(bool may_sleep) {
+  const running_scope scope(*this);
+  begin_run();
+  tick(may_sleep);
+  if (holds() || mail_waits()) return true;
+  end_run();
+  return false;
 }
 
 void loop::take_due_timers() noexcept {
@@ -69,10 +83,15 @@ void loop::take_due_timers() noexcept {
   }
 }
 
-void loop::run_pending() noexcept {
+inline void loop::run_pending() noexcept {
   drain();
   if (!due_.empty()) run_list(due_, due_);  // (nothing adds to it here)
-  if (!postponed_.empty()) run_list(postponed_, postponed_now_);
+  postponed_now_ = postponed_.take();
+  while (work* w = postponed_now_) {
+    postponed_now_ = w->next;
+    w->run();
+    drain();
+  }
 }
 
 void loop::run_hooks(int which) noexcept {
@@ -97,7 +116,7 @@ void loop::run_hooks(int which) noexcept {
 }
 
 void loop::run_check() noexcept {
-  run_list(immediates_, immediates_now_);
+  if (!immediates_.empty()) run_list(immediates_, immediates_now_);
   if (hooks_) run_hooks(2);
   if (ticks_ % 4096 == 0 && tasks) tasks->give_back_surplus();
 }
@@ -128,6 +147,7 @@ void loop::poll(bool may_sleep) {
   if (!t.done.empty()) report_operations();
   if (!o.calls.empty()) report_calls();
   if (!o.posts.empty()) run_posts();
+  mail_left_ = !o.calls.empty() || !o.posts.empty();
   drain();  // what a request to stop made ready, where nothing was reported
 }
 
@@ -147,6 +167,7 @@ time_point loop::sleep_limit(bool may_sleep) noexcept {
 /// then posts.
 void loop::sort_mail() noexcept {
   outside& o = *outside_;
+  mail_left_ = true;
   o.inbox.take(o.mail);
   while (work* w = o.mail.pop()) {
     if (w == &o.stop_item) {
@@ -362,17 +383,23 @@ void loop::end_run() {
   if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
 }
 
+/// Ticks until every task, which has been asked to stop, has ended. False: some cannot be ended.
+bool loop::run_tasks_to_end() {
+  ends_background_ = true;
+  const auto left = [this] { return tasks->foreground() + tasks->background() != 0; };
+  for (const bool by_force : {false, true}) {
+    if (by_force && left())
+      tasks->stop(true);  // what waits for another coroutine only, behind a shield
+    while (left() && holds()) tick(true);
+  }
+  ends_background_ = false;
+  return !left();
+}
+
 void loop::end_background() {
   if (!tasks || tasks->foreground() || !tasks->background()) return;
-  ends_background_ = true;
   tasks->stop_background();
-  const auto left = [this] { return tasks->background() != 0 && holds(); };
-  while (left()) tick(true);
-  if (tasks->background())
-    tasks->stop(true);  // what waits for another coroutine only, behind a shield
-  while (left()) tick(true);
-  ends_background_ = false;
-  if (tasks->background())
+  if (!run_tasks_to_end())
     misuse("background tasks that cannot be ended", tasks->describe().c_str());
 }
 
@@ -381,13 +408,7 @@ void loop::finish_tasks() {
     refill_budget();
     begin_stop();
     tasks->stop_background();
-    ends_background_ = true;
-    const auto left = [this] { return tasks->foreground() + tasks->background() != 0; };
-    while (left() && holds()) tick(true);
-    if (left()) tasks->stop(true);  // what waits for another coroutine only, behind a shield
-    while (left() && holds()) tick(true);
-    ends_background_ = false;
-    if (left())
+    if (!run_tasks_to_end())
       misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
   }
   stopping_ = false;

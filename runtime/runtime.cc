@@ -100,7 +100,7 @@ void runtime::run() {
   loop& l = *loop_;
   const detail::running_scope running(l);
   l.begin_run();
-  while (l.holds() || l.mail_waits()) l.tick(true);
+  l.run_while_held();
   l.end_background();
   l.end_run();
 }
@@ -111,15 +111,6 @@ bool runtime::run_once() {
 
 bool runtime::run_nowait() {
   return loop_->run_one_tick(false);
-}
-
-bool detail::loop::run_one_tick(bool may_sleep) {
-  const running_scope scope(*this);
-  begin_run();
-  tick(may_sleep);
-  if (holds() || mail_waits()) return true;
-  end_run();
-  return false;
 }
 
 void runtime::request_stop() noexcept {
@@ -143,8 +134,9 @@ pending_counts runtime::pending() const noexcept {
   };
   n.timers += count(l.due_);
   n.immediates = count(l.immediates_) + count(l.immediates_now_);
-  for (const detail::work_queue* queue : {&l.microtasks_, &l.postponed_, &l.postponed_now_}) {
-    for (const detail::work* w = queue->front(); w; w = w->next) n.ready += l.counts(*w);
+  for (const detail::work* first :
+       {l.microtasks_.front(), l.postponed_.front(), l.postponed_now_}) {
+    for (const detail::work* w = first; w; w = w->next) n.ready += l.counts(*w);
   }
   return n;
 }

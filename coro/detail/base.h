@@ -108,13 +108,19 @@ inline bool enter(work& w, promise_base& p, const wait_type& type,
 /// Aborts unless it is this thread's loop. (Between its runs too: a host may set an event.)
 void check_wake(const loop&) noexcept;
 
-/// To the microtask queue, to go on with its result. The caller has taken the wait out of its list.
-inline void make_ready(work& w) noexcept {
+/// To the microtask queue, to go on with its result. The caller has taken the wait out of its list,
+/// and is known to be on its loop's thread.
+inline void make_ready_here(work& w) noexcept {
   chain& c = *waiter_of(w).of;
-  if (c.home != current_loop) [[unlikely]]
-    check_wake(*c.home);
   c.leaf_ready = true;
   c.home->make_ready(w);
+}
+/// The same, for any caller.
+inline void make_ready(work& w) noexcept {
+  const loop& home = *waiter_of(w).of->home;
+  if (&home != current_loop) [[unlikely]]
+    check_wake(home);
+  make_ready_here(w);
 }
 /// To the microtask queue, to be unwound.
 inline void make_stopped(work& w) noexcept {

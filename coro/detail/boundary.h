@@ -77,16 +77,17 @@ class outcome {
 /// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it
 /// was stopped".
 struct hand_written_frame {
-  hand_written_frame() noexcept = default;
-  void (*resume)(void*) = nullptr;
-  void (*destroy)(void*) = nullptr;
+  hand_written_frame(void (*on_resume)(void*), void (*on_destroy)(void*)) noexcept
+      : resume(on_resume), destroy(on_destroy) {}
+  void (*resume)(void*);
+  void (*destroy)(void*);
   promise_base promise;
 };
 static_assert(offsetof(hand_written_frame, promise) == 2 * sizeof(void*));
 
 /// What a boundary does towards the chain above it, always at the base.
 struct boundary : work, awaiter_tag {
-  boundary() noexcept = default;
+  boundary() noexcept : work(unset_t()) {}
   bool await_ready() const noexcept { return false; }
 
   promise_base& waiter() const noexcept { return waiter_of(*this); }
@@ -140,8 +141,6 @@ class branch {
     inner.context = this;
     frame_.promise.of = &inner;
     frame_.promise.where = at.where;
-    frame_.resume = [](void* p) { of(p).finish(); };
-    frame_.destroy = [](void* p) { of(p).drop_awaiter(); };
   }
 
   /// Begins at the base, unless the host has been decided before its turn comes; host.ended is
@@ -243,7 +242,7 @@ class branch {
     at_base(*inner.home, inner);
   }
 
-  hand_written_frame frame_;
+  hand_written_frame frame_{[](void* p) { of(p).finish(); }, [](void* p) { of(p).drop_awaiter(); }};
   Host* host_ = nullptr;
   bool started_ = false;
   A source_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <source_location>
@@ -87,8 +88,10 @@ struct chain : work {
   bool forced : 1 = false;      ///< asked by the end of everything: shields too
   bool background : 1 = false;  ///< does not hold the loop
   // Of a spawned task's root, here for the room (a sleeping task is to cost little):
-  bool joined : 1 = false;  ///< a join has delivered its end
-  bool taken : 1 = false;   ///< its value has been moved out
+  bool joined : 1 = false;       ///< a join has delivered its end
+  bool taken : 1 = false;        ///< its value has been moved out
+  unsigned char unused : 4 = 0;  // (a whole byte is written without reading it)
+  std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
 };
 
 /// Chains that are being asked to stop. A request walks chains with a list, never by recursion:

@@ -17,17 +17,21 @@ class frame_pool {
       257;  // 4 KiB: g++ gives each co_await of a function room of its own
   static constexpr std::size_t largest = step * (classes - 1) + step / 2;
 
+  /// A block that was given back; null where there is none.
+  void* take(std::size_t size) noexcept {
+    const std::size_t c = class_of(size);
+    if (c >= classes) return nullptr;
+    node* n = lists_[c];
+    if (n) [[likely]]
+      lists_[c] = n->next;
+    return n;
+  }
   /// Throws std::bad_alloc.
   void* get(std::size_t size) {
-    const std::size_t c = class_of(size);
-    if (c < classes) [[likely]] {
-      if (node* n = lists_[c]) [[likely]] {
-        lists_[c] = n->next;
-        return n;
-      }
-    }
+    if (void* block = take(size)) [[likely]]
+      return block;
     ++fresh_;
-    return ::operator new(c * step + step / 2);
+    return ::operator new(class_of(size) * step + step / 2);
   }
   void put(void* block, std::size_t size) noexcept {
     const std::size_t c = class_of(size);

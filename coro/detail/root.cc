@@ -7,6 +7,8 @@
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/frame_pool.h>
+#include <eddy/coro/spawn.h>
+#include <eddy/runtime/detail/abort.h>
 
 namespace eddy::detail {
 
@@ -14,68 +16,47 @@ namespace eddy::detail {
 
 void task_owner::ask_children(ask_list& asked) noexcept {
   stopping = true;
-  for (spawned_base* s = first; s; s = s->next_sibling) asked.ask(*s);
-}
-
-void spawned_base::add_joiner(linked_work& w) noexcept {
-  linked_work* first = first_joiner();
-  if (!first) {
-    w.next = w.previous = &w;
-    context = &w;
-    return;
-  }
-  w.next = first;
-  w.previous = first->previous;
-  first->previous->next = &w;
-  first->previous = &w;
+  for (spawned_base* s = first(); s; s = after(*s)) asked.ask(*s);
 }
 
 void spawned_base::remove_joiner(linked_work& w) noexcept {
   if (w.next == &w) {
     context = nullptr;
-    w.previous = nullptr;
     return;
   }
   if (first_joiner() == &w) context = static_cast<linked_work*>(w.next);
   w.unlink();
 }
 
-void spawned_base::has_ended() noexcept {
-  while (linked_work* w = first_joiner()) {
-    remove_joiner(*w);
-    make_ready(*w);
-  }
-  task_owner& from = *owner;
-  unlink();
-  next_sibling = previous_sibling = nullptr;
-  from.child_ended(from, *this);
-  release();
+void spawned_base::tell_root() noexcept {
+  static_cast<root&>(*home->tasks).child_ended(*this);
 }
 
 void spawned_base::gone_with_error() noexcept {
-  if (next_sibling) {
-    spawned_base*& ring = static_cast<root&>(*home->tasks).failed_;
-    if (ring == this) ring = next_sibling == this ? nullptr : next_sibling;
-    previous_sibling->next_sibling = next_sibling;
-    next_sibling->previous_sibling = previous_sibling;
-  }
-  if (!joined) home->fail(own_type().error(*this));
+  if (next_sibling) unlink_sibling();  // out of root::failed_
+  std::exception_ptr& error = own_type().error(*this);
+  if (!joined) home->fail(error);
+  std::destroy_at(&error);
+}
+
+void no_value(spawned_base& s) {
+  if (s.end == ending::error) std::rethrow_exception(s.own_type().error(s));
+  if (s.end == ending::stopped) throw stopped_error();
+  misuse("a joined task's value is taken twice");
 }
 
 // ---- The root ----------------------------------------------------------------------------------
 
 root::root() noexcept {
-  children.child_ended = &child_ended;
   frames.runtime_made();
 }
 
 root::~root() {
-  while (spawned_base* s = failed_) {  // nobody is left to be told
-    failed_ = s->next_sibling == s ? nullptr : s->next_sibling;
-    s->previous_sibling->next_sibling = s->next_sibling;
-    s->next_sibling->previous_sibling = s->previous_sibling;
-    s->next_sibling = s->previous_sibling = nullptr;
-    s->joined = true;
+  while (failed_.next_sibling != &failed_) {  // nobody is left to be told
+    auto& s = static_cast<spawned_base&>(*failed_.next_sibling);
+    s.unlink_sibling();
+    s.next_sibling = s.previous_sibling = nullptr;
+    s.joined = true;
   }
   frames.runtime_ended();
 }
@@ -87,28 +68,17 @@ root& root::make(loop& l) {
 
 void root::main_began(chain& main) noexcept {
   main_ = &main;
-  ++foreground_;
 }
 
 void root::main_ended() noexcept {
   main_ = nullptr;
-  --foreground_;
 }
 
-void root::child_ended(task_owner& owner, spawned_base& child) noexcept {
-  root& self = *static_cast<root*>(child.home->tasks.get());
-  --(child.background ? self.background_ : self.foreground_);
-  if (child.end == ending::error) [[unlikely]] {
-    spawned_base* const first = self.failed_ ? self.failed_ : &child;
-    if (!self.failed_) child.previous_sibling = &child;
-    child.next_sibling = first;
-    child.previous_sibling = first->previous_sibling;
-    child.previous_sibling->next_sibling = &child;
-    first->previous_sibling = &child;
-    self.failed_ = first;
-  }
+void root::child_ended(spawned_base& child) noexcept {
+  background_ -= child.background;
+  if (child.end == ending::error) child.link_sibling(failed_);
   // Main, whose locals the spawned tasks may use, is asked when those have ended.
-  if (owner.stopping && !owner.live && self.main_) request_stop(*self.main_);
+  if (children.stopping && !children.live && main_) request_stop(*main_);
 }
 
 void root::stop(bool forced) noexcept {
@@ -121,7 +91,7 @@ void root::stop(bool forced) noexcept {
 void root::stop_background() noexcept {
   children.stopping = true;
   ask_list asked(false);
-  for (spawned_base* s = children.first; s; s = s->next_sibling) {
+  for (spawned_base* s = children.first(); s; s = children.after(*s)) {
     if (s->background) asked.ask(*s);
   }
   asked.run();
@@ -134,7 +104,7 @@ void root::give_back_surplus() noexcept {
 std::string root::describe() const {
   std::string out;
   if (main_) detail::describe(out, *main_, "\n  main: ");
-  for (const spawned_base* s = children.first; s; s = s->next_sibling)
+  for (const spawned_base* s = children.first(); s; s = children.after(*s))
     detail::describe(out, *s, "\n  a spawned task: ");
   return out;
 }

@@ -7,7 +7,7 @@
 #include <exception>
 #include <string>
 
-#include <eddy/coro/detail/chain.h>
+#include <eddy/coro/detail/base.h>
 #include <eddy/runtime/detail/loop.h>
 
 namespace eddy::detail {
@@ -16,55 +16,86 @@ struct spawned_base;
 
 /// A spawned task's own table: how its memory is given back.
 struct root_type : work_type {
-  void (*free)(spawned_base&) noexcept;
-  const std::exception_ptr& (*error)(const spawned_base&) noexcept;  ///< where it ended with one
+  void (*free)(spawned_base&) noexcept;                  ///< (an exception is gone by then)
+  std::exception_ptr& (*error)(spawned_base&) noexcept;  ///< where it ended with one
+};
+
+/// A place in a ring of siblings, whose head is the owner's.
+struct sibling {
+  sibling* next_sibling;
+  sibling* previous_sibling;
+  /// In front of `at`: behind all others if that is the head.
+  void link_sibling(sibling& at) noexcept {
+    next_sibling = &at;
+    previous_sibling = at.previous_sibling;
+    previous_sibling->next_sibling = this;
+    at.previous_sibling = this;
+  }
+  void unlink_sibling() noexcept {
+    previous_sibling->next_sibling = next_sibling;
+    next_sibling->previous_sibling = previous_sibling;
+  }
 };
 
 /// Owns spawned tasks: the root group of a runtime, or a task_group. Children stand in the order in
 /// which they were started.
 struct task_owner {
-  task_owner() noexcept = default;
+  task_owner() noexcept : children{&children, &children} {}
   task_owner(const task_owner&) = delete;
   task_owner& operator=(const task_owner&) = delete;
 
+  inline spawned_base* first() const noexcept;
+  inline spawned_base* after(const spawned_base& child) const noexcept;
   void ask_children(ask_list& asked) noexcept;
 
-  spawned_base* first = nullptr;
-  spawned_base* last = nullptr;
+  sibling children;  // the ring's head
   std::size_t live = 0;
   bool stopping = false;  ///< a task spawned now never begins
-  /// A child has ended, with `end`, and has been taken out. At the base.
+  /// A child has ended, with `end`, and has been taken out. At the base. Null: the root group.
   void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
 };
 
 /// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled
 /// block together with the callable, its arguments and the result (coro/spawn.h).
-struct spawned_base : chain {
+struct spawned_base : chain, sibling {
   using chain::chain;
-  std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
-  spawned_base* previous_sibling = nullptr;
-  spawned_base* next_sibling = nullptr;
   task_owner* owner = nullptr;  ///< null: it has ended
 
   void link(task_owner& to) noexcept {
     owner = &to;
-    previous_sibling = to.last;
-    (to.last ? to.last->next_sibling : to.first) = this;
-    to.last = this;
+    link_sibling(to.children);
     ++to.live;
-  }
-  void unlink() noexcept {
-    (previous_sibling ? previous_sibling->next_sibling : owner->first) = next_sibling;
-    (next_sibling ? next_sibling->previous_sibling : owner->last) = previous_sibling;
-    --owner->live;
-    owner = nullptr;
   }
   /// Who waits for its end: a ring, first in first out, kept in `context`.
   linked_work* first_joiner() const noexcept { return static_cast<linked_work*>(context); }
-  void add_joiner(linked_work& w) noexcept;
+  void add_joiner(linked_work& w) noexcept {
+    linked_work* first = first_joiner();
+    if (first) [[unlikely]] {
+      w.next = first;
+      w.previous = first->previous;
+      first->previous->next = &w;
+      first->previous = &w;
+    } else {
+      w.next = w.previous = &w;
+      context = &w;
+    }
+  }
   void remove_joiner(linked_work& w) noexcept;
   /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
-  void has_ended() noexcept;
+  void has_ended() noexcept {
+    if (first_joiner()) wake_joiners();
+    task_owner& from = *owner;
+    owner = nullptr;
+    unlink_sibling();
+    --from.live;
+    if (end == ending::error) next_sibling = previous_sibling = nullptr;  // (see gone_with_error)
+    if (from.child_ended) {
+      from.child_ended(from, *this);
+    } else if (from.stopping || background || end == ending::error) {
+      tell_root();
+    }
+    release();
+  }
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its
   /// exception.
   void release() noexcept {
@@ -75,9 +106,29 @@ struct spawned_base : chain {
   }
   void gone_with_error() noexcept;
   const root_type& own_type() const noexcept { return *static_cast<const root_type*>(type); }
+
+ private:
+  void wake_joiners() noexcept {
+    linked_work* const first = first_joiner();
+    context = nullptr;
+    linked_work* w = first;
+    do {
+      auto* after = static_cast<linked_work*>(w->next);
+      make_ready_here(*w);
+      w = after;
+    } while (w != first);
+  }
+  void tell_root() noexcept;
 };
 
 static_assert(sizeof(spawned_base) == 72);
+
+spawned_base* task_owner::first() const noexcept {
+  return live ? static_cast<spawned_base*>(children.next_sibling) : nullptr;
+}
+spawned_base* task_owner::after(const spawned_base& child) const noexcept {
+  return child.next_sibling == &children ? nullptr : static_cast<spawned_base*>(child.next_sibling);
+}
 
 /// The tasks of one runtime.
 class root final : public task_root {
@@ -96,18 +147,21 @@ class root final : public task_root {
 
   void main_began(chain& main) noexcept;
   void main_ended() noexcept;
-  void task_began(const spawned_base& s) noexcept { ++(s.background ? background_ : foreground_); }
+  std::size_t foreground() const noexcept override {
+    return children.live + (main_ != nullptr) - background_;
+  }
+  void background_began() noexcept { ++background_; }
 
   task_owner children;  // the root group
 
  private:
   static root& make(loop& l);
-  static void child_ended(task_owner& owner, spawned_base& child) noexcept;
+  void child_ended(spawned_base& child) noexcept;
   friend spawned_base;
   chain* main_ = nullptr;
   // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
   // runtime.
-  spawned_base* failed_ = nullptr;
+  sibling failed_{&failed_, &failed_};
 };
 
 /// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for

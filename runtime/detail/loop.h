@@ -49,11 +49,11 @@ class task_root {
   /// One line for each task that waits: what for, and where.
   virtual std::string describe() const = 0;
 
-  std::size_t foreground() const noexcept { return foreground_; }
+  /// Tasks that have not ended, main included.
+  virtual std::size_t foreground() const noexcept = 0;
   std::size_t background() const noexcept { return background_; }
 
  protected:
-  std::size_t foreground_ = 0;  // tasks that have not ended, main included
   std::size_t background_ = 0;
 };
 
@@ -68,15 +68,14 @@ class loop {
 
   // ---- the tick (loop.cc) ----
 
-  /// One turn through all phases; poll sleeps only if it may and something is pending.
-  void tick(bool may_sleep);
+  /// Ticks until nothing is left to go on for.
+  void run_while_held();
+  /// One tick. False: nothing is left to go on for, and the run has ended.
+  bool run_one_tick(bool may_sleep);
   /// Runs microtasks while there are any and the tick's budget lasts. Called after every single
   /// resumption.
   void drain() noexcept {
-    while (!microtasks_.empty() && budget_left_) {
-      --budget_left_;
-      microtasks_.pop()->run();
-    }
+    while (!microtasks_.empty() && charge()) microtasks_.pop()->run();
   }
   /// What is ready outside of a tick (main's first steps) has a tick's budget.
   void refill_budget() noexcept;
@@ -177,7 +176,6 @@ class loop {
   void run_callback_timer(callback_timer& t) noexcept;
   void drop_hook(hook_node* node) noexcept;
   void nudge() noexcept;
-  bool run_one_tick(bool may_sleep);
   void leave_to_host() noexcept;
   void take_from_host() noexcept;
   /// From any thread: `w` runs in a poll phase of this loop, as a post. Its type has a `drop`.
@@ -210,6 +208,8 @@ class loop {
   friend pending_guard guard_of(runtime&) noexcept;
   friend int ask_world(std::uint32_t loop_id, const request&) noexcept;
 
+  /// One turn through all phases; poll sleeps only if it may and something is pending.
+  void tick(bool may_sleep);
   void take_due_timers() noexcept;
   void run_pending() noexcept;
   void run_hooks(int which) noexcept;
@@ -217,9 +217,9 @@ class loop {
   bool must_poll() const noexcept;
   void run_check() noexcept;
   void run_closing() noexcept;
+  bool run_tasks_to_end();
 
-  template <class List>
-  void run_list(List& list, List& snapshot) noexcept;
+  void run_list(work_list<>& list, work_list<>& snapshot) noexcept;
   void count(const operation& o, int change) noexcept;
   time_point sleep_limit(bool may_sleep) noexcept;
   void sort_mail() noexcept;
@@ -240,9 +240,9 @@ class loop {
   work_queue microtasks_;
   unsigned budget_left_ = 0;
   unsigned budget_;
-  timer_wheel timers_;
-  work_list<> due_;                       // taken off the wheel in this tick's timers phase
-  work_queue postponed_, postponed_now_;  // (_now_: what is left of the snapshot that a phase runs)
+  work_list<> due_;  // taken off the wheel in this tick's timers phase
+  work_queue postponed_;
+  work* postponed_now_ = nullptr;  // (_now_: what is left of the snapshot that a phase runs)
   work_list<> immediates_, immediates_now_;
   work_list<> closing_, closing_now_;
   std::size_t operations_ = 0;  // begun and not yet reported, `call` apart
@@ -256,8 +256,10 @@ class loop {
   std::uint64_t ticks_ = 0;
   bool stopping_ = false;
   bool ends_background_ = false;  // what is pending in the background is waited for
+  bool mail_left_ = false;        // posts or calls that the last poll phase has left, or more
   std::uint32_t id_;
   std::exception_ptr failure_;
+  timer_wheel timers_;  // (last of what is hot: it has 4 KiB)
   std::unique_ptr<outside> outside_;
 };
 

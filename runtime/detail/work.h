@@ -3,6 +3,8 @@
 // something ready allocates nothing. Not an interface for users: templates need it.
 #pragma once
 
+#include <utility>
+
 namespace eddy::detail {
 
 struct work;
@@ -19,51 +21,65 @@ struct work_type {
   void (*drop)(work*) noexcept = nullptr;
 };
 
+/// For awaiters, whose fields are written when they begin to wait: none is written twice.
+struct unset_t {};
+
 struct work {
-  work() noexcept = default;
-  explicit work(const work_type& t) noexcept : type(&t) {}
+  constexpr work() noexcept : next(nullptr), type(nullptr), context(nullptr) {}
+  explicit work(const work_type& t) noexcept : next(nullptr), type(&t), context(nullptr) {}
+  explicit work(unset_t) noexcept {}
   work(const work&) = delete;
   work& operator=(const work&) = delete;
 
   void run() noexcept { type->run(this); }
 
-  work* next = nullptr;
-  const work_type* type = nullptr;
-  void* context =
-      nullptr;  ///< whom it concerns; the meaning is the type's (a wait: the frame that waits)
+  work* next;
+  const work_type* type;
+  void* context;  ///< whom it concerns; the meaning is the type's (a wait: the frame that waits)
 };
 
 /// First in, first out; singly linked. What stands in it cannot be withdrawn.
 class work_queue {
  public:
+  work_queue() noexcept = default;
+  work_queue(const work_queue&) = delete;
+  work_queue& operator=(const work_queue&) = delete;
+
   bool empty() const noexcept { return !first_; }
   work* front() const noexcept { return first_; }
   void push(work& w) noexcept {
     w.next = nullptr;
-    (first_ ? last_->next : first_) = &w;
-    last_ = &w;
+    *end_ = &w;
+    end_ = &w.next;
   }
   work* pop() noexcept {
     work* w = first_;
-    if (w) first_ = w->next;
+    if (w && !(first_ = w->next)) end_ = &first_;
     return w;
+  }
+  /// Everything, as a chain by `next`; the queue is empty then.
+  work* take() noexcept {
+    end_ = &first_;
+    return std::exchange(first_, nullptr);
   }
   /// Moves everything of `other` behind what is here.
   void append(work_queue& other) noexcept {
-    if (!other.first_) return;
-    (first_ ? last_->next : first_) = other.first_;
-    last_ = other.last_;
-    other.first_ = nullptr;
+    if (other.empty()) return;
+    *end_ = other.first_;
+    end_ = other.end_;
+    other.take();
   }
 
  private:
   work* first_ = nullptr;
-  work* last_ = nullptr;
+  work** end_ = &first_;  // where the next one is entered
 };
 
 /// A work item that can be withdrawn from the list in which it stands, without knowing the list.
 struct linked_work : work {
-  using work::work;
+  constexpr linked_work() noexcept : previous(nullptr) {}
+  explicit linked_work(const work_type& t) noexcept : work(t), previous(nullptr) {}
+  explicit linked_work(unset_t u) noexcept : work(u) {}
   bool is_linked() const noexcept { return previous; }
   void unlink() noexcept {
     // NOLINTBEGIN(clang-analyzer-core.NullDereference): it is linked
@@ -72,7 +88,7 @@ struct linked_work : work {
     // NOLINTEND(clang-analyzer-core.NullDereference)
     previous = nullptr;
   }
-  linked_work* previous = nullptr;  ///< null: stands in no list
+  linked_work* previous;  ///< null: stands in no list
 };
 
 /// First in, first out; a ring with a head of its own, so that unlink() needs no list.
