@@ -1,9 +1,7 @@
 // catch_stopped: a boundary that turns "stopped" into an empty optional.
 #pragma once
 
-#include <coroutine>
 #include <optional>
-#include <source_location>
 #include <utility>
 
 #include <eddy/coro/detail/boundary.h>
@@ -15,53 +13,22 @@ namespace eddy {
 namespace detail {
 
 template <class A>
-class catch_stopped_awaiter : boundary {
+class catch_stopped_awaiter : public scope<catch_stopped_awaiter<A>, A> {
  public:
-  explicit catch_stopped_awaiter(A a) noexcept : body_(static_cast<A>(a)) {}
-  using boundary::await_ready;
-  friend awaiter_tag;
-
-  template <our_promise P>
-  bool await_suspend(std::coroutine_handle<P> h,
-                     std::source_location where = std::source_location::current()) noexcept {
-    enter_boundary(h.promise(), wait, where);
-    body_.prepare(*this, waiter(), false);
-    if (!body_.start()) return true;
-    leave();
-    return false;
-  }
+  using scope<catch_stopped_awaiter, A>::scope;
   std::optional<result_of<A>> await_resume() {
     std::optional<result_of<A>> r;
-    if (body_.out.how() != ending::stopped) r.emplace(body_.out.take());
+    if (this->body_.out.how() != ending::stopped) r.emplace(this->body_.out.take());
     return r;
   }
 
  private:
   template <class, class>
   friend class branch;
-  void ended(auto&) noexcept { deliver(); }
-
-  static void cancel(work& w, ask_list& asked) noexcept { asked.ask(of(w).body_.inner); }
-  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    f(x, static_cast<const catch_stopped_awaiter&>(static_cast<const boundary&>(w)).body_.inner);
-  }
-  static catch_stopped_awaiter& of(work& w) noexcept {
-    return static_cast<catch_stopped_awaiter&>(static_cast<boundary&>(w));
-  }
-  static constexpr wait_type wait{wait_work, "catch_stopped", &cancel, &visit};
-  branch<A, catch_stopped_awaiter> body_;
-};
-
-template <class A>
-class [[nodiscard]] catch_stopped_awaitable {
- public:
-  explicit catch_stopped_awaitable(A&& a) : awaited_(std::forward<A>(a)) {}
-  catch_stopped_awaiter<A&&> operator co_await() && noexcept {
-    return catch_stopped_awaiter<A&&>(static_cast<A&&>(awaited_));
-  }
-
- private:
-  A awaited_;
+  template <class, class>
+  friend class scope;
+  static constexpr const char* name = "catch_stopped";
+  void ended(auto&) noexcept { this->deliver(); }
 };
 
 }  // namespace detail
@@ -76,7 +43,7 @@ class [[nodiscard]] catch_stopped_awaitable {
 template <detail::our_awaitable A>
 auto catch_stopped(A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::catch_stopped_awaitable<A>(std::forward<A>(aw));
+  return detail::scope_awaitable<detail::catch_stopped_awaiter, A>(std::forward<A>(aw));
 }
 
 }  // namespace eddy

@@ -1,9 +1,7 @@
 // shield and finally: what runs to its end whatever happens around it.
 #pragma once
 
-#include <coroutine>
 #include <optional>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -16,101 +14,43 @@ namespace eddy {
 namespace detail {
 
 template <class A>
-class shield_awaiter : boundary {
+class shield_awaiter : public scope<shield_awaiter<A>, A> {
  public:
-  explicit shield_awaiter(A a) noexcept : body_(static_cast<A>(a)) {}
-  using boundary::await_ready;
-  friend awaiter_tag;
-
-  template <our_promise P>
-  bool await_suspend(std::coroutine_handle<P> h,
-                     std::source_location where = std::source_location::current()) noexcept {
-    enter_boundary(h.promise(), wait, where);
-    body_.prepare(*this, waiter(), true);
-    if (!body_.start()) return true;
-    leave();
-    return false;
-  }
-  raw_result_of<A> await_resume() {
-    if constexpr (std::is_void_v<raw_result_of<A>>) {
-      body_.out.take();
-    } else {
-      return body_.out.take();
-    }
-  }
+  using scope<shield_awaiter, A>::scope;
+  raw_result_of<A> await_resume() { return this->take(); }
 
  private:
   template <class, class>
   friend class branch;
+  template <class, class>
+  friend class scope;
+  static constexpr const char* name = "shield";
+  static constexpr bool shielded = true;
+  void ask(ask_list& asked) noexcept {
+    if (asked.forced()) asked.ask(this->body_.inner);
+  }
   void ended(auto&) noexcept {
-    if (body_.out.how() == ending::stopped) {
-      stop();  // only the end of everything reaches in here
-    } else {
-      deliver();
-    }
+    // (only the end of everything reaches in here)
+    this->stop_or_deliver(this->body_.out.how() == ending::stopped);
   }
-  static shield_awaiter& of(work& w) noexcept {
-    return static_cast<shield_awaiter&>(static_cast<boundary&>(w));
-  }
-  static void cancel(work& w, ask_list& asked) noexcept {
-    if (asked.forced()) asked.ask(of(w).body_.inner);
-  }
-  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    f(x, static_cast<const shield_awaiter&>(static_cast<const boundary&>(w)).body_.inner);
-  }
-  static constexpr wait_type wait{wait_work, "shield", &cancel, &visit};
-  branch<A, shield_awaiter> body_;
 };
 
-template <class A>
-class [[nodiscard]] shield_awaitable {
- public:
-  explicit shield_awaitable(A&& a) : awaited_(std::forward<A>(a)) {}
-  shield_awaiter<A&&> operator co_await() && noexcept {
-    return shield_awaiter<A&&>(static_cast<A&&>(awaited_));
-  }
-
- private:
-  A awaited_;
-};
-
-/// The body, then the cleanup, as two branches one after the other.
 template <class A, class F>
-class finally_awaiter : boundary {
+class finally_awaiter : public scope<finally_awaiter<A, F>, A> {
  public:
   using cleanup_task = std::invoke_result_t<F&>;
   static_assert(is_task<cleanup_task>::value,
                 "finally: the cleanup is a function that gives a task<void>");
 
-  finally_awaiter(A a, F& f) noexcept : make_(f), body_(static_cast<A>(a)) {}
-  using boundary::await_ready;
-  friend awaiter_tag;
-
-  template <our_promise P>
-  bool await_suspend(std::coroutine_handle<P> h,
-                     std::source_location where = std::source_location::current()) noexcept {
-    enter_boundary(h.promise(), wait, where);
-    body_.prepare(*this, waiter(), false);
-    if (!body_.start() || !start_cleanup()) return true;
-    settle_ends();
-    if (body_.out.how() == ending::stopped) {
-      stop();
-      return true;
-    }
-    leave();
-    return false;
-  }
-  raw_result_of<A> await_resume() {
-    if constexpr (std::is_void_v<raw_result_of<A>>) {
-      body_.out.take();
-    } else {
-      return body_.out.take();
-    }
-  }
+  finally_awaiter(A a, F& f) noexcept : scope<finally_awaiter, A>(static_cast<A>(a)), make_(f) {}
+  raw_result_of<A> await_resume() { return this->take(); }
 
  private:
   template <class, class>
   friend class branch;
+  template <class, class>
+  friend class scope;
+  static constexpr const char* name = "finally";
   struct running_as_none {
     loop& l;
     chain* before;
@@ -122,69 +62,54 @@ class finally_awaiter : boundary {
   bool start_cleanup() noexcept {
     try {
       const running_as_none no_task(
-          *above().home);  // stop_requested() is false in the callable, too
+          *this->above().home);  // stop_requested() is false in the callable, too
       cleanup_.emplace(make_());
     } catch (...) {
-      if (body_.out.how() != ending::error) body_.out.set_error(std::current_exception());
+      if (this->body_.out.how() != ending::error)
+        this->body_.out.set_error(std::current_exception());
       return true;
     }
     last_.emplace(static_cast<cleanup_task&&>(*cleanup_));
-    last_->prepare(*this, waiter(), true);
+    last_->prepare(*this, this->waiter(), true);
     return last_->start();
   }
   /// The cleanup's exception replaces a value or a stop, not an earlier exception; its (forced)
   /// stop replaces a value.
   void settle_ends() noexcept {
-    if (!last_ || body_.out.how() == ending::error) return;
+    if (!last_ || this->body_.out.how() == ending::error) return;
     if (last_->out.how() == ending::error) {
-      body_.out.set_error(last_->out.error());
+      this->body_.out.set_error(last_->out.error());
     } else if (last_->out.how() == ending::stopped) {
-      body_.out.set_stopped();
+      this->body_.out.set_stopped();
     }
+  }
+  bool stays_after_start() noexcept {
+    if (!start_cleanup()) return true;
+    settle_ends();
+    if (this->body_.out.how() == ending::stopped) {
+      this->stop();
+      return true;
+    }
+    this->leave();
+    return false;
   }
   void ended(auto& which) noexcept {
-    if (static_cast<void*>(&which) == static_cast<void*>(&body_) && !start_cleanup()) return;
+    if (static_cast<void*>(&which) == static_cast<void*>(&this->body_) && !start_cleanup()) return;
     settle_ends();
-    if (body_.out.how() == ending::stopped) {
-      stop();
-    } else {
-      deliver();
-    }
+    this->stop_or_deliver(this->body_.out.how() == ending::stopped);
   }
-  static finally_awaiter& of(work& w) noexcept {
-    return static_cast<finally_awaiter&>(static_cast<boundary&>(w));
-  }
-  static void cancel(work& w, ask_list& asked) noexcept {
-    finally_awaiter& self = of(w);
-    if (!self.last_) {
-      asked.ask(self.body_.inner);
+  void ask(ask_list& asked) noexcept {
+    if (!last_) {
+      asked.ask(this->body_.inner);
     } else if (asked.forced()) {
-      asked.ask(self.last_->inner);
+      asked.ask(last_->inner);
     }
   }
-  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    const auto& self = static_cast<const finally_awaiter&>(static_cast<const boundary&>(w));
-    f(x, self.last_ ? self.last_->inner : self.body_.inner);
-  }
-  static constexpr wait_type wait{wait_work, "finally", &cancel, &visit};
+  const chain& below() const noexcept { return last_ ? last_->inner : this->body_.inner; }
 
   F& make_;
-  branch<A, finally_awaiter> body_;
   std::optional<cleanup_task> cleanup_;
   std::optional<branch<cleanup_task&&, finally_awaiter>> last_;
-};
-
-template <class A, class F>
-class [[nodiscard]] finally_awaitable {
- public:
-  finally_awaitable(A&& a, F&& f) : awaited_(std::forward<A>(a)), cleanup_(std::move(f)) {}
-  finally_awaiter<A&&, F> operator co_await() && noexcept {
-    return finally_awaiter<A&&, F>(static_cast<A&&>(awaited_), cleanup_);
-  }
-
- private:
-  A awaited_;
-  F cleanup_;
 };
 
 }  // namespace detail
@@ -199,7 +124,7 @@ class [[nodiscard]] finally_awaitable {
 template <detail::our_awaitable A>
 auto shield(A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::shield_awaitable<A>(std::forward<A>(aw));
+  return detail::scope_awaitable<detail::shield_awaiter, A>(std::forward<A>(aw));
 }
 
 /// Awaits `aw`, and then, on every way out (a value, an exception, stopped), the task `cleanup()`
@@ -214,8 +139,8 @@ template <detail::our_awaitable A, class F>
 auto finally(A&& aw, F&& cleanup) {
   EDDY_SAFE_TEMPORARY(A);
   EDDY_SAFE_TEMPORARY(F);
-  return detail::finally_awaitable<A, std::decay_t<F>>(std::forward<A>(aw),
-                                                       std::decay_t<F>(std::forward<F>(cleanup)));
+  return detail::scope_awaitable<detail::finally_awaiter, A, std::decay_t<F>>(
+      std::forward<A>(aw), std::decay_t<F>(std::forward<F>(cleanup)));
 }
 
 /// Has the task that runs now been asked to stop? False in callbacks, and inside shield and

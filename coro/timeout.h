@@ -1,8 +1,6 @@
 // with_timeout and with_deadline: a scope with an end in time.
 #pragma once
 
-#include <coroutine>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -33,49 +31,46 @@ struct as_result<result<T>> {
 
 /// One timer a scope. It is armed when the body first suspends; a body that finishes at once costs
 /// none.
-template <class A>
-class timeout_awaiter : boundary {
- public:
-  timeout_awaiter(time_point deadline, duration after, bool from_now, A a) noexcept
-      : deadline_(deadline), after_(after), from_now_(from_now), body_(static_cast<A>(a)) {}
-  using boundary::await_ready;
-  friend awaiter_tag;
+/// When a scope ends: at a deadline, or so long after it was entered.
+struct timeout_end {
+  time_point deadline{};
+  duration after{};
+  bool from_now = false;
+};
 
-  template <our_promise P>
-  bool await_suspend(std::coroutine_handle<P> h,
-                     std::source_location where = std::source_location::current()) noexcept {
-    enter_boundary(h.promise(), wait, where);
-    body_.prepare(*this, waiter(), false);
-    if (body_.start()) {
-      leave();
-      return false;
-    }
-    loop& l = *above().home;
-    timer_.type = &timer_work;
-    timer_.context = this;
-    l.start_timer(timer_, from_now_ ? later(l.now(), after_) : deadline_, above().background);
-    return true;
-  }
+template <class A, class = timeout_end>
+class timeout_awaiter : public scope<timeout_awaiter<A>, A> {
+ public:
+  timeout_awaiter(A a, const timeout_end& end) noexcept
+      : scope<timeout_awaiter, A>(static_cast<A>(a)), end_(end) {}
   typename as_result<result_of<A>>::type await_resume() {
-    if (body_.out.how() == ending::stopped) return errc::timed_out;
+    if (this->body_.out.how() == ending::stopped) return errc::timed_out;
     if constexpr (std::is_void_v<raw_result_of<A>>) {
-      body_.out.take();
+      this->body_.out.take();
       return {};
     } else {
-      return body_.out.take();
+      return this->body_.out.take();
     }
   }
 
  private:
   template <class, class>
   friend class branch;
+  template <class, class>
+  friend class scope;
+  static constexpr const char* name = "with_timeout";
+  void suspended() noexcept {
+    loop& l = *this->above().home;
+    timer_.type = &timer_work;
+    timer_.context = this;
+    l.start_timer(timer_, end_.from_now ? later(l.now(), end_.after) : end_.deadline,
+                  this->above().background);
+  }
   void ended(auto&) noexcept {
-    if (!expired_) above().home->cancel_timer(timer_, above().background);
-    if (body_.out.how() == ending::stopped && (!expired_ || above().stop_requested)) {
-      stop();
-    } else {
-      deliver();
-    }
+    const chain& outer = this->above();
+    if (!expired_) outer.home->cancel_timer(timer_, outer.background);
+    this->stop_or_deliver(this->body_.out.how() == ending::stopped &&
+                          (!expired_ || outer.stop_requested));
   }
   static void expire(work* w) noexcept {
     auto& self = *static_cast<timeout_awaiter*>(w->context);
@@ -87,37 +82,9 @@ class timeout_awaiter : boundary {
   }
   static constexpr work_type timer_work{&expire, &timer_in_background};
 
-  static timeout_awaiter& of(work& w) noexcept {
-    return static_cast<timeout_awaiter&>(static_cast<boundary&>(w));
-  }
-  static void cancel(work& w, ask_list& asked) noexcept { asked.ask(of(w).body_.inner); }
-  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    f(x, static_cast<const timeout_awaiter&>(static_cast<const boundary&>(w)).body_.inner);
-  }
-  static constexpr wait_type wait{wait_work, "with_timeout", &cancel, &visit};
-
-  time_point deadline_;
-  duration after_;
-  bool from_now_;
+  timeout_end end_;
   bool expired_ = false;
   timer timer_;
-  branch<A, timeout_awaiter> body_;
-};
-
-template <class A>
-class [[nodiscard]] timeout_awaitable {
- public:
-  timeout_awaitable(time_point deadline, duration after, bool from_now, A&& a)
-      : deadline_(deadline), after_(after), from_now_(from_now), awaited_(std::forward<A>(a)) {}
-  timeout_awaiter<A&&> operator co_await() && noexcept {
-    return timeout_awaiter<A&&>(deadline_, after_, from_now_, static_cast<A&&>(awaited_));
-  }
-
- private:
-  time_point deadline_;
-  duration after_;
-  bool from_now_;
-  A awaited_;
 };
 
 }  // namespace detail
@@ -134,7 +101,8 @@ class [[nodiscard]] timeout_awaitable {
 template <detail::our_awaitable A>
 auto with_timeout(duration after, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::timeout_awaitable<A>(time_point{}, after, true, std::forward<A>(aw));
+  return detail::scope_awaitable<detail::timeout_awaiter, A, detail::timeout_end>(
+      std::forward<A>(aw), {.after = after, .from_now = true});
 }
 
 /// The same until an instant.
@@ -146,7 +114,8 @@ auto with_timeout(duration after, A&& aw) {
 template <detail::our_awaitable A>
 auto with_deadline(time_point deadline, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::timeout_awaitable<A>(deadline, duration{}, false, std::forward<A>(aw));
+  return detail::scope_awaitable<detail::timeout_awaiter, A, detail::timeout_end>(
+      std::forward<A>(aw), {.deadline = deadline});
 }
 
 }  // namespace eddy

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <source_location>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -249,6 +250,90 @@ class branch {
   union {
     std::conditional_t<made, awaiter_type, char> awaiter_;
   };
+};
+
+/// A boundary around one awaitable: what catch_stopped, ok, shield, finally and with_timeout have in
+/// common. `Self` is the awaiter; it has `name`, `ended` (as a branch's host), and redefines what of
+/// the rest is different with it.
+template <class Self, class A>
+class scope : protected boundary {
+ public:
+  explicit scope(A a) noexcept : body_(static_cast<A>(a)) {}
+  using boundary::await_ready;
+  friend awaiter_tag;
+
+  template <our_promise P>
+  bool await_suspend(std::coroutine_handle<P> h,
+                     std::source_location where = std::source_location::current()) noexcept {
+    enter_boundary(h.promise(), wait, where);
+    self().template entered<P>();
+    body_.prepare(self(), waiter(), Self::shielded);
+    if (body_.start()) return self().stays_after_start();
+    self().suspended();
+    return true;
+  }
+
+ protected:
+  static constexpr bool shielded = false;
+  template <class P>
+  void entered() noexcept {}
+  /// The body has ended at once. True: the task stays suspended all the same.
+  bool stays_after_start() noexcept {
+    leave();
+    return false;
+  }
+  void suspended() noexcept {}
+  void ask(ask_list& asked) noexcept { asked.ask(body_.inner); }
+  const chain& below() const noexcept { return body_.inner; }
+
+  void stop_or_deliver(bool stops) noexcept {
+    if (stops) {
+      stop();
+    } else {
+      deliver();
+    }
+  }
+  /// What the body gave, as if it had been awaited here.
+  raw_result_of<A> take() {
+    if constexpr (std::is_void_v<raw_result_of<A>>) {
+      body_.out.take();
+    } else {
+      return body_.out.take();
+    }
+  }
+
+  branch<A, Self> body_;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+  static void cancel(work& w, ask_list& asked) noexcept {
+    static_cast<scope&>(static_cast<boundary&>(w)).self().ask(asked);
+  }
+  static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
+    const auto& s = static_cast<const scope&>(static_cast<const boundary&>(w));
+    f(x, static_cast<const Self&>(s).below());
+  }
+  static constexpr wait_type wait{wait_work, Self::name, &cancel, &visit};
+};
+
+/// What the functions around an awaitable return: keeps it, and what else the awaiter is made of,
+/// until it is awaited, once.
+template <template <class...> class Awaiter, class A, class... Extra>
+class [[nodiscard]] scope_awaitable {
+ public:
+  explicit scope_awaitable(A&& a, Extra... extra)
+      : awaited_(std::forward<A>(a)), extra_(std::move(extra)...) {}
+  Awaiter<A&&, Extra...> operator co_await() && noexcept {
+    return std::apply(
+        [this](Extra&... extra) {
+          return Awaiter<A&&, Extra...>(static_cast<A&&>(awaited_), extra...);
+        },
+        extra_);
+  }
+
+ private:
+  A awaited_;
+  [[no_unique_address]] std::tuple<Extra...> extra_;
 };
 
 }  // namespace eddy::detail
