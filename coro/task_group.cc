@@ -24,16 +24,17 @@ void task_group::fail(const std::exception_ptr& error) noexcept {
 }
 
 void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
-  task_group& g = *static_cast<task_group::owner&>(owner).group;
+  task_group& g = of(owner);
   if (child.end == ending::stopped) {
     if (g.above_->stop_requested) g.stopped_from_outside_ = true;
   } else if (child.end == ending::error) {
     child.joined = true;  // the group delivers it
     g.fail(child.own_type().error(child));
   }
-  if (g.children_.live) return;
-  while (linked_work* w = g.waiting_.pop()) make_ready(*w);
-  if (g.all_ended_) g.all_ended_(g);
+}
+
+void task_group::wake_waiting(task_owner& owner) noexcept {
+  while (linked_work* w = of(owner).waiting_.pop()) make_ready(*w);
 }
 
 constinit const wait_type task_group::awaiter::wait_{wait_work, "task_group::wait",

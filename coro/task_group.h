@@ -79,7 +79,9 @@ class task_group {
   }
   void ask_all(detail::ask_list& asked) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
+  static task_group& of(detail::task_owner& o) noexcept { return *static_cast<owner&>(o).group; }
   static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
+  static void wake_waiting(detail::task_owner& owner) noexcept;
 
   owner children_;
   detail::chain* above_ = nullptr;     // the chain that awaits the group
@@ -87,7 +89,6 @@ class task_group {
   bool stopped_from_outside_ = false;  // a child was
   std::exception_ptr error_;           // the first
   detail::work_list<> waiting_;
-  void (*all_ended_)(task_group&) noexcept = nullptr;
 };
 
 class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
@@ -100,6 +101,7 @@ class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
     if (!detail::enter(*this, h.promise(), wait_, where)) return;
     if (group_.children_.live) {
       group_.waiting_.push(*this);
+      if (!group_.children_.all_ended) group_.children_.all_ended = &wake_waiting;
     } else {
       detail::make_ready(*this);
     }
@@ -157,7 +159,7 @@ class group_awaiter : boundary {
       group_.fail(std::current_exception());  // of the callable itself
     }
     if (group_.children_.live) {
-      group_.all_ended_ = &all_ended;
+      group_.children_.all_ended = &all_ended;
       return true;
     }
     if (stops()) {
@@ -197,13 +199,14 @@ class group_awaiter : boundary {
   void ended(auto&) noexcept {
     body_ended();
     if (group_.children_.live) {
-      group_.all_ended_ = &all_ended;
+      group_.children_.all_ended = &all_ended;
     } else {
       finish();
     }
   }
-  static void all_ended(task_group& g) noexcept {
-    static_cast<group_with_owner&>(g).self->finish();
+  static void all_ended(task_owner& owner) noexcept {
+    if (!task_group::of(owner).waiting_.empty()) task_group::wake_waiting(owner);
+    static_cast<group_with_owner&>(task_group::of(owner)).self->finish();
   }
   void finish() noexcept {
     if (stops()) {

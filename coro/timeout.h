@@ -31,18 +31,16 @@ struct as_result<result<T>> {
 
 /// One timer a scope. It is armed when the body first suspends; a body that finishes at once costs
 /// none.
-/// When a scope ends: at a deadline, or so long after it was entered.
-struct timeout_end {
-  time_point deadline{};
-  duration after{};
-  bool from_now = false;
-};
-
-template <class A, class = timeout_end>
-class timeout_awaiter : public scope<timeout_awaiter<A>, A> {
+/// (Three numbers side by side and not a struct of them, which would be copied by wider loads than
+/// it was stored by.)
+template <class A, class... End>
+class timeout_awaiter : public scope<timeout_awaiter<A, End...>, A> {
  public:
-  timeout_awaiter(A a, const timeout_end& end) noexcept
-      : scope<timeout_awaiter, A>(static_cast<A>(a)), end_(end) {}
+  timeout_awaiter(A a, time_point deadline, duration after, bool from_now) noexcept
+      : scope<timeout_awaiter, A>(static_cast<A>(a)),
+        deadline_(deadline),
+        after_(after),
+        from_now_(from_now) {}
   typename as_result<result_of<A>>::type await_resume() {
     if (this->body_.out.how() == ending::stopped) return errc::timed_out;
     if constexpr (std::is_void_v<raw_result_of<A>>) {
@@ -63,8 +61,7 @@ class timeout_awaiter : public scope<timeout_awaiter<A>, A> {
     loop& l = *this->above().home;
     timer_.type = &timer_work;
     timer_.context = this;
-    l.start_timer(timer_, end_.from_now ? later(l.now(), end_.after) : end_.deadline,
-                  this->above().background);
+    l.start_timer(timer_, from_now_ ? later(l.now(), after_) : deadline_, this->above().background);
   }
   void ended(auto&) noexcept {
     const chain& outer = this->above();
@@ -82,10 +79,15 @@ class timeout_awaiter : public scope<timeout_awaiter<A>, A> {
   }
   static constexpr work_type timer_work{&expire, &timer_in_background};
 
-  timeout_end end_;
+  time_point deadline_;
+  duration after_;
+  bool from_now_;
   bool expired_ = false;
   timer timer_;
 };
+
+template <class A>
+using timeout_awaitable = scope_awaitable<timeout_awaiter, A, time_point, duration, bool>;
 
 }  // namespace detail
 
@@ -101,8 +103,7 @@ class timeout_awaiter : public scope<timeout_awaiter<A>, A> {
 template <detail::our_awaitable A>
 auto with_timeout(duration after, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::scope_awaitable<detail::timeout_awaiter, A, detail::timeout_end>(
-      std::forward<A>(aw), {.after = after, .from_now = true});
+  return detail::timeout_awaitable<A>(std::forward<A>(aw), time_point{}, after, true);
 }
 
 /// The same until an instant.
@@ -114,8 +115,7 @@ auto with_timeout(duration after, A&& aw) {
 template <detail::our_awaitable A>
 auto with_deadline(time_point deadline, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::scope_awaitable<detail::timeout_awaiter, A, detail::timeout_end>(
-      std::forward<A>(aw), {.deadline = deadline});
+  return detail::timeout_awaitable<A>(std::forward<A>(aw), deadline, duration{}, false);
 }
 
 }  // namespace eddy

@@ -15,7 +15,7 @@ namespace eddy::detail {
 // ---- Owners ------------------------------------------------------------------------------------
 
 void task_owner::ask_children(ask_list& asked) noexcept {
-  stopping = true;
+  stopping = watched = true;
   for (spawned_base* s = first(); s; s = after(*s)) asked.ask(*s);
 }
 
@@ -28,8 +28,9 @@ void spawned_base::remove_joiner(linked_work& w) noexcept {
   w.unlink();
 }
 
-void spawned_base::tell_root() noexcept {
-  static_cast<root&>(*home->tasks).child_ended(*this);
+void spawned_base::tell(task_owner& from) noexcept {
+  next_sibling = previous_sibling = nullptr;  // (see gone_with_error)
+  from.child_ended(from, *this);
 }
 
 void spawned_base::gone_with_error() noexcept {
@@ -48,6 +49,7 @@ void no_value(spawned_base& s) {
 // ---- The root ----------------------------------------------------------------------------------
 
 root::root() noexcept {
+  children.child_ended = &child_ended;
   frames.runtime_made();
 }
 
@@ -74,11 +76,12 @@ void root::main_ended() noexcept {
   main_ = nullptr;
 }
 
-void root::child_ended(spawned_base& child) noexcept {
-  background_ -= child.background;
-  if (child.end == ending::error) child.link_sibling(failed_);
+void root::child_ended(task_owner& owner, spawned_base& child) noexcept {
+  root& self = *static_cast<root*>(child.home->tasks.get());
+  self.background_ -= child.background;
+  if (child.end == ending::error) child.link_sibling(self.failed_);
   // Main, whose locals the spawned tasks may use, is asked when those have ended.
-  if (children.stopping && !children.live && main_) request_stop(*main_);
+  if (owner.stopping && !owner.live && self.main_) request_stop(*self.main_);
 }
 
 void root::stop(bool forced) noexcept {
@@ -89,7 +92,7 @@ void root::stop(bool forced) noexcept {
 }
 
 void root::stop_background() noexcept {
-  children.stopping = true;
+  children.stopping = children.watched = true;
   ask_list asked(false);
   for (spawned_base* s = children.first(); s; s = children.after(*s)) {
     if (s->background) asked.ask(*s);

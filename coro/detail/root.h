@@ -51,8 +51,12 @@ struct task_owner {
   sibling children;  // the ring's head
   std::size_t live = 0;
   bool stopping = false;  ///< a task spawned now never begins
-  /// A child has ended, with `end`, and has been taken out. At the base. Null: the root group.
+  bool watched = false;   ///< child_ended is told of those that gave a value, too
+  // Called at the base, when the child has been taken out.
+  /// A child was stopped, or ended with an exception.
   void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
+  /// No child is left. Null: nobody waits for that.
+  void (*all_ended)(task_owner&) noexcept = nullptr;
 };
 
 /// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled
@@ -88,12 +92,9 @@ struct spawned_base : chain, sibling {
     owner = nullptr;
     unlink_sibling();
     --from.live;
-    if (end == ending::error) next_sibling = previous_sibling = nullptr;  // (see gone_with_error)
-    if (from.child_ended) {
-      from.child_ended(from, *this);
-    } else if (from.stopping || background || end == ending::error) {
-      tell_root();
-    }
+    if (end != ending::value || from.watched) [[unlikely]]
+      tell(from);
+    if (!from.live && from.all_ended) from.all_ended(from);
     release();
   }
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its
@@ -118,7 +119,7 @@ struct spawned_base : chain, sibling {
       w = after;
     } while (w != first);
   }
-  void tell_root() noexcept;
+  void tell(task_owner& from) noexcept;
 };
 
 static_assert(sizeof(spawned_base) == 72);
@@ -141,7 +142,7 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
-  void run_ended() noexcept override { children.stopping = false; }
+  void run_ended() noexcept override { children.stopping = children.watched = false; }
   void give_back_surplus() noexcept override;
   std::string describe() const override;
 
@@ -150,13 +151,16 @@ class root final : public task_root {
   std::size_t foreground() const noexcept override {
     return children.live + (main_ != nullptr) - background_;
   }
-  void background_began() noexcept { ++background_; }
+  void background_began() noexcept {
+    ++background_;
+    children.watched = true;
+  }
 
   task_owner children;  // the root group
 
  private:
   static root& make(loop& l);
-  void child_ended(spawned_base& child) noexcept;
+  static void child_ended(task_owner&, spawned_base& child) noexcept;
   friend spawned_base;
   chain* main_ = nullptr;
   // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
