@@ -252,20 +252,21 @@ short waits_for(const request& r) noexcept {
 
 /// What is attempted most often goes ahead of all others.
 int execute(const request& r, bool may_wait) noexcept {
-  if (!may_wait && r.what == verb::read && r.seekable) {
-    const long n = transfer_file(r, false);
-    return n < 0 ? -errno : static_cast<int>(n);
-  }
-  if (may_wait || (r.what != verb::receive && r.what != verb::send))
-    return execute_any(r, may_wait);
-  const int flags = static_cast<int>(r.options) | MSG_DONTWAIT;
+  if (may_wait) return execute_any(r, true);
   for (;;) {
-    const long n = r.what == verb::receive
-                       ? ::recv(r.descriptor, at(r.address), r.length, flags)
-                       : ::send(r.descriptor, at(r.address), r.length, flags | MSG_NOSIGNAL);
-    if (n >= 0) [[likely]] {
-      return static_cast<int>(n);
+    long n;
+    const int flags = static_cast<int>(r.options) | MSG_DONTWAIT;
+    if (r.what == verb::receive) {
+      n = ::recv(r.descriptor, at(r.address), r.length, flags);
+    } else if (r.what == verb::send) {
+      n = ::send(r.descriptor, at(r.address), r.length, flags | MSG_NOSIGNAL);
+    } else if (r.what == verb::read && r.seekable) {
+      n = transfer_file(r, false);
+    } else {
+      return execute_any(r, false);
     }
+    if (n >= 0) [[likely]]
+      return static_cast<int>(n);
     if (errno != EINTR) return -errno;
   }
 }
