@@ -60,6 +60,12 @@ constexpr std::uint32_t attempt_bytes = 64 * 1024;  // a longer copy would hold 
 // goes on.
 constexpr unsigned most_enters = 8;
 
+// Where more operations are inside, not all that belongs to them finds room in the processor's
+// caches: what has been received is then best answered before much more is (unless other work is
+// ready, which would have its turn after each batch).
+constexpr std::size_t most_in_cache = 256;
+constexpr std::size_t enough_when_cold = 64;
+
 constexpr std::uint32_t none = 0xffffffff;
 constexpr std::uint32_t most_bytes = 0x7ffff000;  // of one read or write, as for the system calls
 
@@ -95,6 +101,19 @@ bool worth_an_attempt(const request& r) noexcept {
 
 std::uint32_t length_of(const request& r) noexcept {
   return std::min(r.length, most_bytes);
+}
+
+/// What there is most of goes ahead of the switch over all verbs.
+void prepare(io_uring_sqe& entry, const request& r) noexcept {
+  if (r.what == verb::receive) {
+    io_uring_prep_recv(&entry, r.descriptor, uring_pointer(r.address), r.length,
+                       static_cast<int>(r.options));
+  } else if (r.what == verb::send) {
+    io_uring_prep_send(&entry, r.descriptor, uring_pointer(r.address), r.length,
+                       static_cast<int>(r.options) | MSG_NOSIGNAL);
+  } else {
+    uring_prepare(entry, r);
+  }
 }
 
 /// What is left of a read or write of which `done` bytes are done.
@@ -140,6 +159,7 @@ class uring final : public backend, uring_ring {
 
   // Handing over.
   bool crowded() const noexcept;
+  unsigned room_for_more() noexcept;
   bool free_slot() noexcept;
   io_uring_sqe* entry() noexcept;
   void issue(io_uring_sqe*, std::uint32_t) noexcept;
@@ -217,6 +237,26 @@ uring::~uring() {
 
 // ---- run()
 
+inline void uring::report(turn& t, operation& o, int result) noexcept {
+  if (o.is_linked()) o.unlink();
+  o.result = result;
+  o.where = operation::place::reported;
+  t.done.push(o);
+  ++reported_;
+}
+
+/// Its slot is free again.
+inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
+  slot& s = slots_[i];
+  operation& o = *s.whose;
+  s.whose = nullptr;
+  ++s.generation;
+  s.next = free_;
+  free_ = i;
+  --inside_;
+  report(t, o, result);
+}
+
 void uring::run(turn& t) {
   reported_ = 0;
   slept_ = false;
@@ -224,6 +264,7 @@ void uring::run(turn& t) {
   cancel(t);
   take_over(t);
   poll(t);
+  counts_.completions += reported_;
   if (host_ >= 0) settle_host();
 }
 
@@ -280,6 +321,7 @@ void uring::take_over(turn& t) noexcept {
       few = ++n <= few_operations;
   }
   unsigned full_lanes = 0;
+  unsigned room = 0;
   bool full = false;
   for (operation *o = t.start.front(), *following; o; o = following) {
     following = t.start.after(*o);
@@ -303,11 +345,11 @@ void uring::take_over(turn& t) noexcept {
         continue;
       }
     }
-    io_uring_sqe* q = nullptr;
-    if (full || crowded() || !free_slot() || !(q = entry())) {
+    if (full || (!room && !(room = room_for_more())) || !free_slot()) {
       full = true;
       continue;
     }
+    --room;
     o->unlink();
     const std::uint32_t i = free_;
     slot& s = slots_[i];
@@ -318,7 +360,9 @@ void uring::take_over(turn& t) noexcept {
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
-    issue(q, i);
+    io_uring_sqe* q = io_uring_get_sqe(&ring);
+    prepare(*q, r);
+    q->user_data = o->handle;
   }
 }
 
@@ -330,7 +374,9 @@ void uring::poll(turn& t) noexcept {
     accepted(enter(to_submit(), 0, time_point::min()));
   }
   reap(t);
-  for (unsigned n = 1; n < most_enters && reported_ < t.limit && flagged(); ++n) {
+  const bool cold = inside_ > most_in_cache && t.until != time_point::min();
+  const std::size_t enough = cold ? std::min(t.limit, enough_when_cold) : t.limit;
+  for (unsigned n = 1; n < most_enters && reported_ < enough && flagged(); ++n) {
     if (!accepted(enter(to_submit(), 0, time_point::min()))) break;
     reap(t);
   }
@@ -339,9 +385,11 @@ void uring::poll(turn& t) noexcept {
 void uring::reap(turn& t) noexcept {
   unsigned head = *ring.cq.khead;
   const unsigned tail = io_uring_smp_load_acquire(ring.cq.ktail);
-  for (unsigned ahead = head; ahead != tail; ++ahead) {  // of many, each is cold
+  if (head == tail) return;
+  const std::size_t size = slots_.size();
+  for (unsigned ahead = head + 1; ahead != tail; ++ahead) {  // of many, each is cold
     const auto i = static_cast<std::uint32_t>(ring.cq.cqes[ahead & ring.cq.ring_mask].user_data);
-    if (i >= slots_.size() || !slots_[i].whose) continue;
+    if (i >= size || !slots_[i].whose) continue;
     __builtin_prefetch(slots_[i].whose);
     __builtin_prefetch(reinterpret_cast<const char*>(slots_[i].whose) + 64);
   }
@@ -354,10 +402,15 @@ void uring::reap(turn& t) noexcept {
     }
     if (c.user_data == cancel_data) continue;
     const auto i = static_cast<std::uint32_t>(c.user_data);
-    if (i >= slots_.size() || !slots_[i].whose || slots_[i].generation != c.user_data >> 32)
-      continue;
+    if (i >= size) continue;
+    const slot& s = slots_[i];
+    if (!s.whose || s.generation != c.user_data >> 32) continue;
     if (reported_ >= t.limit) break;
-    arrived(t, i, c.res);
+    if (c.res >= 0 && !s.waiting && !s.whose->ask.seekable) {
+      leave(t, i, c.res);
+    } else {
+      arrived(t, i, c.res);
+    }
   }
   io_uring_smp_store_release(ring.cq.khead, head);
 }
@@ -367,6 +420,18 @@ void uring::reap(turn& t) noexcept {
 /// Would what is handed over now, if it all ended at once, find no room in the completion ring?
 bool uring::crowded() const noexcept {
   return to_reap() + to_submit() + 1 >= ring.cq.ring_entries;  // 1: the doorbell
+}
+
+/// So many operations may be handed over, each with an entry. Where no entry is free, what is there
+/// is submitted first.
+unsigned uring::room_for_more() noexcept {
+  if (crowded()) return 0;
+  if (!io_uring_sq_space_left(&ring) && !refusals_) {
+    accepted(enter(to_submit(), 0, time_point::min()));
+    if (crowded()) return 0;
+  }
+  return std::min(ring.cq.ring_entries - 1 - to_reap() - to_submit(),
+                  io_uring_sq_space_left(&ring));
 }
 
 /// Makes sure that there is a free slot.
@@ -581,27 +646,6 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
     result = -ECANCELED;
   }
   leave(t, i, result);
-}
-
-void uring::report(turn& t, operation& o, int result) noexcept {
-  if (o.is_linked()) o.unlink();
-  o.result = result;
-  o.where = operation::place::reported;
-  t.done.push(o);
-  ++reported_;
-  ++counts_.completions;
-}
-
-/// Its slot is free again.
-void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
-  slot& s = slots_[i];
-  operation& o = *s.whose;
-  s.whose = nullptr;
-  ++s.generation;
-  s.next = free_;
-  free_ = i;
-  --inside_;
-  report(t, o, result);
 }
 
 // ---- the rest
