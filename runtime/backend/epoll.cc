@@ -47,11 +47,17 @@ inline sides sides_of(const request& r) noexcept {
 /// A file read that the lane had no room for has been attempted already; said in operation::handle.
 constexpr std::uint64_t attempted = 1;
 
+/// Where more operations wait, not all that belongs to them finds room in the processor's caches.
+/// What the kernel has just looked at to tell of an event is still there when it is received and
+/// answered, if not too many come in between (and nothing else has to run).
+constexpr std::size_t most_in_cache = 256;
+constexpr int events_when_cold = 64;
+
 /// So few ended attempts are no batch: what follows from them is best begun before epoll is asked.
 constexpr std::size_t few_ended = 4;
 
 /// After so many runs without a sleep, those that are unsure are looked at all the same.
-constexpr unsigned most_unsure_runs = 16;
+constexpr unsigned most_unsure_pause = 16;
 
 /// Errors of an attempt after which the operation waits.
 bool must_wait(const request& r, int result, bool connecting) noexcept {
@@ -59,7 +65,47 @@ bool must_wait(const request& r, int result, bool connecting) noexcept {
                                (result == -EINPROGRESS || (connecting && result == -EALREADY)));
 }
 
+/// One of which all that is to be known is in its result.
+bool is_plain_receive(const request& r) noexcept {
+  return r.what == verb::receive && r.options == 0;
+}
+
 }  // namespace
+
+// ---- What each operation takes
+// ----------------------------------------------------------------------------------------------
+
+inline epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
+  const auto i = static_cast<std::size_t>(descriptor);
+  return descriptor >= 0 && i < entries_.size() ? &entries_[i] : nullptr;
+}
+
+inline void epoll_backend::report(operation& o, int result, turn& t) noexcept {
+  o.result = result;
+  o.where = operation::place::reported;
+  t.done.push(o);
+  --room_;
+  ++counts_.completions;
+}
+
+/// A receive that comes short on a registered stream leaves nothing behind, and the next one need
+/// not be attempted before an event has come. (On a Unix socket that is not quite sure:
+/// look_again().)
+inline int epoll_backend::attempt_receive(operation& o, entry& e) {
+  ++counts_.attempts;
+  const int result = execute(o.ask, false);
+  if (e.short_is_empty) {
+    const bool is_short = result > 0 && static_cast<std::uint32_t>(result) < o.ask.length;
+    if (is_short) e.may[reading] = false;
+    e.unsure = is_short && e.local;
+  }
+  return result;
+}
+
+inline int epoll_backend::attempt_send(operation& o) {
+  ++counts_.attempts;
+  return execute(o.ask, false);
+}
 
 // ---- Run
 // ---------------------------------------------------------------------------------------------------------------
@@ -91,10 +137,45 @@ void epoll_backend::begin_listed(turn& t) {
   operation_list kept;
   while (room_ && !t.start.empty()) {
     operation& o = *t.start.pop();
-    if (!begin(o, t)) kept.push(o);
+    if (!begin_transfer(o, t) && !begin(o, t)) kept.push(o);
   }
+  if (kept.empty()) return;
   kept.append(t.start);
   t.start.append(kept);
+}
+
+/// A receive or a send on a descriptor that is known already: what servers do all the time. False:
+/// there is more to it, and begin() goes on.
+inline bool epoll_backend::begin_transfer(operation& o, turn& t) {
+  const request& r = o.ask;
+  const bool receives = is_plain_receive(r);
+  if (!receives && r.what != verb::send) return false;
+  entry* e = find(r.descriptor);
+  const side s = receives ? reading : writing;
+  if (!e || e->waiting[s]) return false;
+  if (e->may[s]) {
+    const int result = receives ? attempt_receive(o, *e) : attempt_send(o);
+    if (result != -EAGAIN) {
+      report(o, result, t);
+      return true;
+    }
+    e->may[s] = false;
+  }
+  if (!(e->registered & (receives ? EPOLLIN : EPOLLOUT))) return false;
+  e->streams = true;
+  park(o, *e, s);
+  return true;
+}
+
+/// It waits for an event from now on.
+inline void epoll_backend::park(operation& o, entry& e, side s) {
+  e.waiting[s] = &o;
+  if (s == reading && e.unsure && !e.listed_unsure) {
+    e.listed_unsure = true;
+    unsure_.push_back(o.ask.descriptor);
+  }
+  o.where = operation::place::inside;
+  ++inside_;
 }
 
 /// False: it stays listed.
@@ -182,14 +263,8 @@ bool epoll_backend::wait(operation& o, entry* e, turn& t) {
   }
   if (o.ask.what != verb::ready) e->streams = true;
   e->connecting = o.ask.what == verb::connect || (e->connecting && !writes);
-  if (reads) e->waiting[reading] = &o;
-  if (reads && e->unsure && !e->listed_unsure) {
-    e->listed_unsure = true;
-    unsure_.push_back(descriptor);
-  }
-  if (writes) e->waiting[writing] = &o;
-  o.where = operation::place::inside;
-  ++inside_;
+  if (reads && writes) e->waiting[writing] = &o;
+  park(o, *e, reads ? reading : writing);
   return true;
 }
 
@@ -214,14 +289,20 @@ bool epoll_backend::hand_to_pool(operation& o) {
 /// nothing do not end a sleep.
 void epoll_backend::wait_and_take(turn& t) {
   for (;;) {
-    const bool idle = room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
-    if (!unsure_.empty() && (idle || ++unsure_runs_ >= most_unsure_runs)) look_again(t);
-    const bool may_sleep =
-        room_ && room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
-    if (!may_sleep && inside_ == retries_.size() && !hosted_) return;
-    const std::size_t finished = t.limit - room_;
-    put_off_ = !put_off_ && finished && finished <= few_ended && room_ && !hosted_ && !has_local_;
-    if (put_off_) return;
+    bool may_sleep = room_ == t.limit && first_runnable_ == none && t.until != time_point::min();
+    if (!unsure_.empty() && (may_sleep || ++unsure_runs_ >= unsure_pause_)) {
+      look_again(t);
+      may_sleep = may_sleep && room_ == t.limit && first_runnable_ == none;
+    }
+    may_sleep = may_sleep && room_;
+    if (!may_sleep && !hosted_) {
+      if (inside_ == 0 || inside_ == retries_.size()) return;
+      const std::size_t finished = t.limit - room_;
+      put_off_ = !put_off_ && finished && finished <= few_ended && room_ && !has_local_;
+      if (put_off_) return;
+    } else {
+      put_off_ = false;
+    }
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
     if (!retries_.empty() && may_sleep) run_retries(t);
@@ -240,7 +321,8 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
     }
   }
   const time_point until = may_sleep ? std::min(t.until, next_retry()) : time_point::min();
-  const int n = sleep(until, may_sleep);
+  const bool cold = inside_ > most_in_cache && t.until != time_point::min();
+  const int n = sleep(until, may_sleep, cold ? events_when_cold : static_cast<int>(events_.size()));
   if (may_sleep) inbox_.wake_up();
   bool rung = false;
   for (int i = 0; i < n; ++i) {
@@ -262,9 +344,8 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
 }
 
 /// epoll_wait with nanoseconds, or with milliseconds rounded up: never early.
-int epoll_backend::sleep(time_point until, bool may_sleep) {
+int epoll_backend::sleep(time_point until, bool may_sleep, int most) {
   ++counts_.enters;
-  const int most = static_cast<int>(events_.size());
   if (!may_sleep) return ::epoll_wait(epoll_, events_.data(), most, 0);
   if (until == time_point::max()) return ::epoll_wait(epoll_, events_.data(), most, -1);
   const std::int64_t left = std::max<std::int64_t>((until - now()).count(), 0);
@@ -291,10 +372,6 @@ void epoll_backend::note(const epoll_event& event) {
   if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) e->may[writing] = true;
   if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing])) {
     make_runnable(descriptor, *e);
-    if (const operation* o = e->waiting[reading]) {  // of many, each is cold: on its way meanwhile
-      __builtin_prefetch(o);
-      __builtin_prefetch(reinterpret_cast<const char*>(o) + 64);
-    }
   }
 }
 
@@ -303,15 +380,20 @@ void epoll_backend::note(const epoll_event& event) {
 /// meanwhile, it costs nothing where much goes on.
 void epoll_backend::look_again(turn& t) {
   unsure_runs_ = 0;
+  std::size_t looked_at = 0;
   for (const std::int32_t descriptor : unsure_) {
     entry& e = entries_[static_cast<std::size_t>(descriptor)];
     e.listed_unsure = false;
     if (!e.unsure || !e.waiting[reading]) continue;
+    ++looked_at;
     e.may[reading] = true;
     make_runnable(descriptor, e);
   }
   unsure_.clear();
+  const std::size_t before = room_;
   run_runnable(t);
+  const bool fruitful = (before - room_) * 4 >= looked_at * 3;
+  unsure_pause_ = fruitful ? 1 : std::min(unsure_pause_ * 2, most_unsure_pause);
 }
 
 /// Attempts again what an event has come for, in the order of the events, up to the limit.
@@ -319,10 +401,26 @@ void epoll_backend::run_runnable(turn& t) {
   while (room_ && first_runnable_ != none) {
     const std::int32_t descriptor = first_runnable_;
     entry& e = entries_[static_cast<std::size_t>(descriptor)];
+    if (e.next_runnable != none) {  // of many, each is cold: on its way meanwhile
+      const operation* o = entries_[static_cast<std::size_t>(e.next_runnable)].waiting[reading];
+      __builtin_prefetch(o);
+      __builtin_prefetch(reinterpret_cast<const char*>(o) + 64);
+    }
     for (unsigned s : {reading, writing}) {
       operation* o = e.waiting[s];
       if (!o || !e.may[s]) continue;
       if (!room_) return;  // the other side stays runnable
+      if (is_plain_receive(o->ask)) {
+        const int result = attempt_receive(*o, e);
+        if (result == -EAGAIN) {
+          e.may[reading] = false;
+          continue;
+        }
+        e.waiting[reading] = nullptr;
+        --inside_;
+        report(*o, result, t);
+        continue;
+      }
       const int result = attempt(*o, &e);
       if (must_wait(o->ask, result, e.connecting)) {
         e.may[s] = false;
@@ -364,26 +462,16 @@ time_point epoll_backend::next_retry() const noexcept {
   return first;
 }
 
-void epoll_backend::report(operation& o, int result, turn& t) noexcept {
-  o.result = result;
-  o.handle = 0;
-  o.where = operation::place::reported;
-  t.done.push(o);
-  --room_;
-  ++counts_.completions;
-}
-
 // ---- Attempts
 // ----------------------------------------------------------------------------------------------------------
 
 /// `e`: what is known of its descriptor, or null.
 int epoll_backend::attempt(operation& o, entry* e) {
-  ++counts_.attempts;
   const request& r = o.ask;
-  const bool short_tells = e && e->short_is_empty;
-  if (short_tells && r.what == verb::receive && r.options == 0) return attempt_receive(o, *e);
+  if (e && is_plain_receive(r)) return attempt_receive(o, *e);
+  ++counts_.attempts;
   const int result = execute(r, false);
-  if (short_tells && !e->local && r.what == verb::read && result > 0 &&
+  if (e && e->short_is_empty && !e->local && r.what == verb::read && result > 0 &&
       static_cast<std::uint32_t>(result) < r.length) {
     e->may[reading] = false;
   }
@@ -391,24 +479,8 @@ int epoll_backend::attempt(operation& o, entry* e) {
   return result;
 }
 
-/// A receive on a stream that is registered: short, it leaves nothing behind, and the next one need
-/// not be attempted before an event has come. (On a Unix socket that is not quite sure:
-/// look_again().)
-int epoll_backend::attempt_receive(operation& o, entry& e) {
-  const int result = execute(o.ask, false);
-  const bool is_short = result > 0 && static_cast<std::uint32_t>(result) < o.ask.length;
-  if (is_short) e.may[reading] = false;
-  e.unsure = is_short && e.local;
-  return result;
-}
-
 // ---- What is known of a descriptor
 // -------------------------------------------------------------------------------------
-
-epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
-  const auto i = static_cast<std::size_t>(descriptor);
-  return descriptor >= 0 && i < entries_.size() ? &entries_[i] : nullptr;
-}
 
 /// Null: no memory.
 epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {

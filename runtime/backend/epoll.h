@@ -65,12 +65,14 @@ class epoll_backend final : public backend {
   void cancel_asked(turn&);
   void begin_listed(turn&);
   bool begin(operation&, turn&);
+  bool begin_transfer(operation&, turn&);
   bool begin_stream(operation&, turn&);
+  void park(operation&, entry&, side);
   bool hand_to_pool(operation&);
   bool wait(operation&, entry*, turn&);
   void wait_and_take(turn&);
   bool ask_epoll(turn&, bool may_sleep);
-  int sleep(time_point until, bool may_sleep);
+  int sleep(time_point until, bool may_sleep, int most);
   void note(const epoll_event&);
   void look_again(turn&);
   void run_runnable(turn&);
@@ -79,6 +81,7 @@ class epoll_backend final : public backend {
 
   int attempt(operation&, entry*);
   int attempt_receive(operation&, entry&);
+  int attempt_send(operation&);
   int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
   void learn_kind(std::int32_t descriptor, entry&);
   void take_out(operation&) noexcept;
@@ -100,6 +103,7 @@ class epoll_backend final : public backend {
   bool refused_[3] = {};  // lanes of the pool that are full, in this run
   bool put_off_ = false;  // the last run ended something and did not ask epoll
   unsigned unsure_runs_ = 0;
+  unsigned unsure_pause_ = 1;
   bool has_local_ = false;  // Unix sockets were used: whether they are unsure is best not asked
   std::size_t room_ = 0;    // reports left, in this run
   std::int32_t first_runnable_ = none;
