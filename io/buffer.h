@@ -139,4 +139,16 @@ class const_buffer {
   std::size_t size_ = 0;
 };
 
+namespace detail {
+
+/// What becomes a buffer by a conversion. Functions that are awaited much take it as it is and
+/// convert it themselves: g++ gives every temporary of a co_await expression room in the frame.
+template <class B>
+concept becomes_mutable_buffer = std::is_convertible_v<B, mutable_buffer> &&
+                                 !std::is_base_of_v<mutable_buffer, std::remove_cvref_t<B>>;
+template <class B>
+concept becomes_const_buffer = std::is_convertible_v<B, const_buffer> &&
+                               !std::is_base_of_v<const_buffer, std::remove_cvref_t<B>>;
+
+}  // namespace detail
 }  // namespace eddy

@@ -60,26 +60,28 @@ std::uint32_t open_flags(open_mode mode) noexcept {
 
 // ---- Opening -----------------------------------------------------------------------------------
 
-detail::path_awaitable<file::open_awaiter> file::open(std::string path, open_mode mode,
-                                                      unsigned permissions) noexcept {
+detail::awaited_once<file::open_wait> file::open(std::string path, open_mode mode,
+                                                 unsigned permissions) noexcept {
   request r = plain(verb::open);
   r.options = open_flags(mode);
   r.length = permissions;
-  return path_awaitable<open_awaiter>(open_kind, r, r.options ? 0 : -EINVAL, std::move(path));
+  return awaited_once<open_wait>(open_kind, r, r.options ? 0 : -EINVAL, std::move(path));
 }
 
-result<file> file::open_awaiter::await_resume() const noexcept {
+result<file> file::open_wait::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
   return file(descriptor(result, descriptor::kind::file), ask.options & O_APPEND);
 }
 
 // ---- By offset ---------------------------------------------------------------------------------
 
-detail::transfer file::read_at(mutable_buffer b, std::uint64_t offset) noexcept {
-  return transfer(descriptor_, read_at_kind, at_offset(verb::read, b.data(), b.size(), offset));
+detail::file_operation<std::size_t> file::read_at(mutable_buffer b, std::uint64_t offset) noexcept {
+  return file_operation<std::size_t>(&descriptor_, read_at_kind,
+                                     at_offset(verb::read, b.data(), b.size(), offset));
 }
-detail::transfer file::write_at(const_buffer b, std::uint64_t offset) noexcept {
-  return transfer(descriptor_, write_at_kind, at_offset(verb::write, b.data(), b.size(), offset));
+detail::file_operation<std::size_t> file::write_at(const_buffer b, std::uint64_t offset) noexcept {
+  return file_operation<std::size_t>(&descriptor_, write_at_kind,
+                                     at_offset(verb::write, b.data(), b.size(), offset));
 }
 
 // ---- At the position ---------------------------------------------------------------------------
@@ -90,73 +92,70 @@ constexpr io_kind make_position_kind(const char* name, void (*run)(work*) noexce
 }
 }  // namespace
 
-file::position_awaitable file::read(mutable_buffer b) noexcept {
-  static constexpr io_kind kind = make_position_kind("file::read", &position_awaiter::reported);
-  return position_awaitable(*this, kind, at_offset(verb::read, b.data(), b.size(), 0));
+detail::awaited_once<file::position_wait> file::read(mutable_buffer b) noexcept {
+  static constexpr io_kind kind = make_position_kind("file::read", &position_wait::reported);
+  return awaited_once<position_wait>(*this, kind, at_offset(verb::read, b.data(), b.size(), 0));
 }
-file::position_awaitable file::write(const_buffer b) noexcept {
-  static constexpr io_kind kind = make_position_kind("file::write", &position_awaiter::reported);
-  return position_awaitable(*this, kind, at_offset(verb::write, b.data(), b.size(), 0));
+detail::awaited_once<file::position_wait> file::write(const_buffer b) noexcept {
+  static constexpr io_kind kind = make_position_kind("file::write", &position_wait::reported);
+  return awaited_once<position_wait>(*this, kind, at_offset(verb::write, b.data(), b.size(), 0));
 }
 
-void file::position_awaiter::begin_at_position() noexcept {
-  ask.seekable = !file_.is_stream_;
-  ask.offset = file_.is_stream_ ? current_position : file_.position_;
+void file::position_wait::begin_at_position() noexcept {
+  ask.seekable = !file_->is_stream_;
+  ask.offset = file_->is_stream_ ? current_position : file_->position_;
   begin_io();
 }
 
 /// What has no offsets says so, having done nothing; from then on it is a stream.
-void file::position_awaiter::reported(work* w) noexcept {
-  auto& self = static_cast<position_awaiter&>(of(w));
+void file::position_wait::reported(work* w) noexcept {
+  auto& self = static_cast<position_wait&>(of(w));
   if (self.claimed && self.result == -ESPIPE && self.ask.seekable) {
-    self.file_.is_stream_ = true;
+    self.file_->is_stream_ = true;
     self.ask.seekable = false;
     self.ask.offset = current_position;
-    if (!self.cancel_asked) return self.begin_again();
-    self.result = -ECANCELED;
+    if (self.begin_again()) return;
   }
   finish(w);
 }
 
-result<std::size_t> file::position_awaiter::await_resume() const noexcept {
+result<std::size_t> file::position_wait::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
   const auto moved = static_cast<std::size_t>(result);
-  if (ask.what == verb::read || !file_.appends_) file_.position_ += moved;
+  if (ask.what == verb::read || !file_->appends_) file_->position_ += moved;
   return moved;
 }
 
 // ---- The rest ----------------------------------------------------------------------------------
 
-file::size_awaitable file::size() noexcept {
-  return size_awaitable(*this);
+detail::awaited_once<file::size_wait> file::size() noexcept {
+  return awaited_once<size_wait>(*this);
 }
 
-file::size_awaiter::size_awaiter(file& f) noexcept
-    : io_wait(&f.descriptor_, size_kind, plain(verb::status)) {
-  ask.offset = address_of(&status_);
-}
+file::size_wait::size_wait(file& f) noexcept
+    : shared_io_wait(&f.descriptor_, size_kind, plain(verb::status)) {}
 
-result<std::uint64_t> file::size_awaiter::await_resume() const noexcept {
+result<std::uint64_t> file::size_wait::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
   struct statx status{};
   std::memcpy(&status, &status_, sizeof status);
   return status.stx_size;
 }
 
-detail::io_awaitable<void> file::truncate(std::uint64_t size) noexcept {
+detail::file_operation<void> file::truncate(std::uint64_t size) noexcept {
   request r = plain(verb::truncate);
   r.offset = size;
-  return io_awaitable<void>(descriptor_, truncate_kind, r);
+  return file_operation<void>(&descriptor_, truncate_kind, r);
 }
 
-detail::io_awaitable<void> file::sync() noexcept {
-  return io_awaitable<void>(descriptor_, sync_kind, plain(verb::sync));
+detail::file_operation<void> file::sync() noexcept {
+  return file_operation<void>(&descriptor_, sync_kind, plain(verb::sync));
 }
 
-detail::io_awaitable<void> file::sync_data() noexcept {
+detail::file_operation<void> file::sync_data() noexcept {
   request r = plain(verb::sync);
   r.options = 1;
-  return io_awaitable<void>(descriptor_, sync_data_kind, r);
+  return file_operation<void>(&descriptor_, sync_data_kind, r);
 }
 
 // ---- Whole files -------------------------------------------------------------------------------

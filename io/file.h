@@ -2,8 +2,10 @@
 // <eddy/io/filesystem.h>.
 #pragma once
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <utility>
 
@@ -41,11 +43,9 @@ constexpr bool has(open_mode all, open_mode one) noexcept {
 /// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
 ///           closed, answers with bad_file_descriptor.
 class file {
-  class open_awaiter;
-  class position_awaiter;
-  class position_awaitable;
-  class size_awaiter;
-  class size_awaitable;
+  class open_wait;
+  class position_wait;
+  class size_wait;
 
  public:
   /// Opens `path`. What it makes has `permissions`, less the process's umask.
@@ -56,8 +56,8 @@ class file {
   ///             read, write nor append; truncate without write; a '\0' in the path
   /// Cancel      not begun: stops the task. Begun: waited for, and the file is delivered
   /// Lifetime    the path is kept in the awaitable
-  static detail::path_awaitable<open_awaiter> open(std::string path, open_mode mode,
-                                                   unsigned permissions = 0666) noexcept;
+  static detail::awaited_once<open_wait> open(std::string path, open_mode mode,
+                                              unsigned permissions = 0666) noexcept;
 
   /// Reads from `offset`, all of the buffer where the file has as much.
   ///
@@ -68,7 +68,7 @@ class file {
   ///             buffer; operation_canceled: another task closes it, and nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
   /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
-  detail::transfer read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
+  detail::file_operation<std::size_t> read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
 
   /// Writes at `offset` (opened with append: at the end), all of the data where there is room.
   ///
@@ -78,7 +78,7 @@ class file {
   ///             write, or closed; operation_canceled: another task closes it, and nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
   /// Lifetime    file and data must outlive the await, the data unchanged
-  detail::transfer write_at(const_buffer data, std::uint64_t offset) noexcept;
+  detail::file_operation<std::size_t> write_at(const_buffer data, std::uint64_t offset) noexcept;
 
   /// Reads at this object's position, which moves behind what was read. What has no offsets (a
   /// pipe, a terminal) is read as a stream: at least one byte, 0 at its end, and it can be
@@ -88,7 +88,7 @@ class file {
   /// Errors      as read_at
   /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
   /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
-  position_awaitable read(mutable_buffer buffer) noexcept;
+  detail::awaited_once<position_wait> read(mutable_buffer buffer) noexcept;
 
   /// Writes at this object's position, which moves behind what was written; opened with append, at
   /// the end, and the position stays. What has no offsets is written as a stream: at least one
@@ -98,7 +98,7 @@ class file {
   /// Errors      as write_at; broken_pipe
   /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
   /// Lifetime    file and data must outlive the await, the data unchanged
-  position_awaitable write(const_buffer data) noexcept;
+  detail::awaited_once<position_wait> write(const_buffer data) noexcept;
 
   /// Asks how large it is.
   ///
@@ -106,7 +106,7 @@ class file {
   /// Errors      bad_file_descriptor, io_error; operation_canceled: another task closes it
   /// Cancel      not begun: stops the task. Begun: waited for, and the size is delivered
   /// Lifetime    the file must outlive the await
-  size_awaitable size() noexcept;
+  detail::awaited_once<size_wait> size() noexcept;
 
   /// Cuts it off, or fills it up with zeros, to `size` bytes. The position stays.
   ///
@@ -116,7 +116,7 @@ class file {
   ///             operation_canceled: another task closes it
   /// Cancel      not begun: stops the task. Begun: waited for
   /// Lifetime    the file must outlive the await
-  detail::io_awaitable<void> truncate(std::uint64_t size) noexcept;
+  detail::file_operation<void> truncate(std::uint64_t size) noexcept;
 
   /// Waits until everything written has reached the device.
   ///
@@ -125,7 +125,7 @@ class file {
   ///             no file; bad_file_descriptor: closed; operation_canceled: another task closes it
   /// Cancel      not begun: stops the task. Begun: waited for
   /// Lifetime    the file must outlive the await
-  detail::io_awaitable<void> sync() noexcept;
+  detail::file_operation<void> sync() noexcept;
 
   /// Waits until the content written has reached the device, with no more of its attributes than
   /// reading it needs.
@@ -134,7 +134,7 @@ class file {
   /// Errors      as sync
   /// Cancel      not begun: stops the task. Begun: waited for
   /// Lifetime    the file must outlive the await
-  detail::io_awaitable<void> sync_data() noexcept;
+  detail::file_operation<void> sync_data() noexcept;
 
   /// Ends what other tasks await on the file and has not begun (with operation_canceled), waits for
   /// the rest, and closes it.
@@ -161,16 +161,16 @@ class file {
   bool is_stream_ = false;  // has no offsets, as its first read or write has found
 };
 
-class file::open_awaiter : public detail::io_wait {
+class file::open_wait : public detail::path_wait {
  public:
-  using io_wait::io_wait;
+  using path_wait::path_wait;
   eddy::result<file> await_resume() const noexcept;
 };
 
-class file::position_awaiter : public detail::io_wait {
+class file::position_wait : public detail::io_wait {
  public:
-  position_awaiter(file& f, const detail::io_kind& kind, const request& r) noexcept
-      : io_wait(&f.descriptor_, kind, r), file_(f) {}
+  position_wait(file& f, const detail::io_kind& kind, const request& r) noexcept
+      : io_wait(&f.descriptor_, kind, r), file_(&f) {}
   template <detail::our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -181,39 +181,23 @@ class file::position_awaiter : public detail::io_wait {
 
  private:
   void begin_at_position() noexcept;
-  file& file_;
-};
-
-class [[nodiscard]] file::position_awaitable {
- public:
-  position_awaitable(file& f, const detail::io_kind& kind, const request& r) noexcept
-      : file_(&f), kind_(&kind), ask_(r) {}
-  position_awaiter operator co_await() && noexcept {
-    return position_awaiter(*file_, *kind_, ask_);
-  }
-
- private:
   file* file_;
-  const detail::io_kind* kind_;
-  request ask_;
 };
 
-class file::size_awaiter : public detail::io_wait {
+class file::size_wait : public detail::shared_io_wait {
  public:
-  explicit size_awaiter(file& f) noexcept;
+  explicit size_wait(file& f) noexcept;
+  size_wait(size_wait&& other) noexcept : shared_io_wait(std::move(other)) {}
+  template <detail::our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    ask.offset = detail::address_of(&status_);
+    shared_io_wait::await_suspend(h, at);
+  }
   eddy::result<std::uint64_t> await_resume() const noexcept;
 
  private:
   detail::status_block status_;
-};
-
-class [[nodiscard]] file::size_awaitable {
- public:
-  explicit size_awaitable(file& f) noexcept : file_(&f) {}
-  size_awaiter operator co_await() && noexcept { return size_awaiter(*file_); }
-
- private:
-  file* file_;
 };
 
 /// Reads all of a file, also where the system does not know its size (/proc), or a pipe to its end.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace eddy {
@@ -48,13 +49,23 @@ file_kind kind_of(unsigned mode) noexcept {
 
 }  // namespace
 
-detail::status_awaiter::status_awaiter(descriptor* none, const io_kind& kind,
-                                       const request& r) noexcept
-    : io_wait(none, kind, r) {
-  ask.offset = address_of(&status_);
+detail::path_wait::path_wait(const io_kind& kind, const request& r, int refusal, std::string path,
+                             std::string to) noexcept
+    : io_wait(nullptr, kind, r, refusal), path_(std::move(path)), to_(std::move(to)) {
+  // The kernel's paths end at their first '\0': what comes after it would be ignored.
+  if (path_.find('\0') != path_.npos || to_.find('\0') != to_.npos) {
+    settled = true;
+    result = -EINVAL;
+  }
 }
 
-result<file_information> detail::status_awaiter::await_resume() const noexcept {
+void detail::path_wait::begin_with_paths() noexcept {
+  ask.address = address_of(path_.c_str());
+  if (ask.what == verb::rename) ask.offset = address_of(to_.c_str());
+  begin_io();
+}
+
+result<file_information> detail::status_wait::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
   struct statx status{};
   static_assert(sizeof status == sizeof status_);
@@ -69,8 +80,8 @@ result<file_information> detail::status_awaiter::await_resume() const noexcept {
   return information;
 }
 
-detail::path_awaitable<detail::status_awaiter> file_status(std::string path) noexcept {
-  return path_awaitable<status_awaiter>(status_kind, of(verb::status), 0, std::move(path));
+detail::awaited_once<detail::status_wait> file_status(std::string path) noexcept {
+  return awaited_once<status_wait>(status_kind, of(verb::status), 0, std::move(path));
 }
 
 detail::path_change rename_file(std::string from, std::string to) noexcept {

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
+#include <source_location>
 #include <string>
+#include <utility>
 
 #include <eddy/io/detail/path.h>
 #include <eddy/runtime/result.h>
@@ -32,17 +35,21 @@ struct file_information {
 
 namespace detail {
 
-class status_awaiter : public io_wait {
+class status_wait : public path_wait {
  public:
-  status_awaiter(descriptor*, const io_kind&, const request&) noexcept;
-  status_awaiter(const io_kind& kind, int refusal) noexcept : io_wait(kind, refusal) {}
+  using path_wait::path_wait;
+  status_wait(status_wait&& other) noexcept : path_wait(std::move(other)) {}
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    ask.offset = address_of(&status_);
+    path_wait::await_suspend(h, at);
+  }
   eddy::result<file_information> await_resume() const noexcept;
 
  private:
   status_block status_;
 };
-
-using path_change = path_awaitable<io_awaiter<void>>;
 
 }  // namespace detail
 
@@ -53,7 +60,7 @@ using path_change = path_awaitable<io_awaiter<void>>;
 ///             a '\0' in the path
 /// Cancel      not begun: stops the task. Begun: waited for, and the result is delivered
 /// Lifetime    the path is kept in the awaitable
-detail::path_awaitable<detail::status_awaiter> file_status(std::string path) noexcept;
+detail::awaited_once<detail::status_wait> file_status(std::string path) noexcept;
 
 /// Gives a file or directory another name on the same file system; what has that name already is
 /// replaced in the same step.

@@ -25,6 +25,10 @@ class pipe_reader {
   /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
   /// Lifetime    reader and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read(mutable_buffer buffer) noexcept;
+  template <detail::becomes_mutable_buffer B>
+  detail::transfer read(B&& buffer) noexcept {
+    return read(static_cast<mutable_buffer>(std::forward<B>(buffer)));
+  }
 
   /// Ends a read that another task awaits (with operation_canceled), and closes it in the close
   /// phase.
@@ -61,6 +65,10 @@ class pipe_writer {
   /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
   /// Lifetime    writer and data must outlive the await, the data unchanged
   detail::transfer write(const_buffer data) noexcept;
+  template <detail::becomes_const_buffer B>
+  detail::transfer write(B&& data) noexcept {
+    return write(static_cast<const_buffer>(std::forward<B>(data)));
+  }
 
   /// Ends a write that another task awaits (with operation_canceled), and closes it in the close
   /// phase.

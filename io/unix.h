@@ -43,6 +43,10 @@ class unix_stream {
   /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
   /// Lifetime    stream and buffer must outlive the await; until then the buffer is the kernel's
   detail::transfer read(mutable_buffer buffer) noexcept;
+  template <detail::becomes_mutable_buffer B>
+  detail::transfer read(B&& buffer) noexcept {
+    return read(static_cast<mutable_buffer>(std::forward<B>(buffer)));
+  }
 
   /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
   ///
@@ -53,6 +57,10 @@ class unix_stream {
   /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
   /// Lifetime    stream and data must outlive the await, the data unchanged
   detail::transfer write(const_buffer data) noexcept;
+  template <detail::becomes_const_buffer B>
+  detail::transfer write(B&& data) noexcept {
+    return write(static_cast<const_buffer>(std::forward<B>(data)));
+  }
 
   /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on.
   result<void> shutdown_write() noexcept { return detail::shutdown_write(socket_); }

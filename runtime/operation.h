@@ -99,12 +99,13 @@ struct operation : detail::linked_work {
   };
 
   request ask;
-  std::int32_t result = 0;  ///< valid once reported: >= 0, or -errno; -ECANCELED: it did nothing
+  std::uint64_t handle = 0;  ///< the backend's own: slot and generation
+  std::int32_t result = 0;   ///< valid once reported: >= 0, or -errno; -ECANCELED: it did nothing
   place where = place::outside;
-  bool background = false;    ///< begun by a background task: does not hold the loop
-  bool cancel_asked = false;  ///< the owner has asked for its end
-  bool from_pool = false;     ///< the pool has it, or had it
-  std::uint64_t handle = 0;   ///< the backend's own: slot and generation
+  bool background : 1 = false;    ///< begun by a background task: does not hold the loop
+  bool cancel_asked : 1 = false;  ///< the owner has asked for its end
+  bool from_pool : 1 = false;     ///< the pool has it, or had it
+  // (Two bytes are left for what derives from it: a frame holds one record for each await.)
 };
 static_assert(sizeof(operation) <= 128);
 

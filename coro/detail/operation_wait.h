@@ -22,7 +22,7 @@ struct operation_wait : operation, awaiter_tag {
   bool await_ready() const noexcept { return false; }
 
   /// Set by a close() of another task: -ECANCELED is then delivered as a result, and stops nobody.
-  bool closed = false;
+  bool closed : 1 = false;
 
  protected:
   explicit operation_wait(const request& r) noexcept { ask = r; }

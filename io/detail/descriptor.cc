@@ -66,15 +66,31 @@ bool io_wait::refuse() noexcept {
 }
 
 bool io_wait::enter_io(promise_base& p, std::source_location at) noexcept {
-  if (!enter(*this, p, *static_cast<const io_kind*>(type), at)) return false;
+  check_movable();
+  if (!enter(*this, p, kind(), at)) return false;
   if (!settled) return true;
   make_ready(*this);  // the budget is spent: it queues with its result
   return false;
 }
 
+void io_wait::awaited_already() noexcept {
+  misuse("an operation is awaited a second time, or moved while it is awaited");
+}
+
 void io_wait::begin_io() noexcept {
   if (on) on->claim(*this);
-  begin_again();
+  begin();
+}
+
+/// (Asked while its report lay in turn::done, the loop could not tell it: its task knows.)
+bool io_wait::begin_again() noexcept {
+  if (cancel_asked || closed || waiter_of(*this).of->stop_requested) {
+    cancel_asked = true;
+    result = -ECANCELED;
+    return false;
+  }
+  begin();
+  return true;
 }
 
 void io_wait::finish(work* w) noexcept {
@@ -89,7 +105,7 @@ void io_wait::end(work& w, ask_list&) noexcept {
 
 void io_wait::end() noexcept {
   if (paused) {
-    static_cast<const io_kind*>(type)->interrupt(*this);
+    kind().interrupt(*this);
   } else {
     home().cancel(*this);
   }
@@ -125,24 +141,27 @@ bool close_wait::await_ready() noexcept {
 /// Runs no user code: whoever is ended goes on later in this drain, or with the report.
 void close_wait::begin_close() noexcept {
   on->belong_to(home());
-  on->closer_ = this;
   ask.descriptor = on->number_;
   home().closing_started();
-  for (io_wait* first : on->in_flight_) {
-    for (io_wait* w = first; w; w = w->next_on) {
+  ended_[0] = std::exchange(on->in_flight_[0], this);
+  ended_[1] = std::exchange(on->in_flight_[1], nullptr);
+  on->closing_ = true;
+  for (io_wait* w : ended_) {
+    while (w) {
       // A task that is being stopped as well is stopped, if its operation did nothing.
       if (!waiter_of(*w).of->stop_requested) w->closed = true;
       w->end();
+      w = w->kind().exclusive ? nullptr : static_cast<shared_io_wait*>(w)->next_on;
     }
   }
-  if (!on->in_flight_[0] && !on->in_flight_[1]) proceed();
+  if (!ended_[0] && !ended_[1]) proceed();
 }
 
 /// The last operation on the descriptor has left the kernel.
 void close_wait::proceed() noexcept {
   if (on->kind_ == descriptor::kind::file) {
     home().closing_ended();  // pending as an operation from here on
-    begin_again();
+    begin();
   } else {
     home().make_closing(*this);
   }
@@ -164,7 +183,8 @@ void close_wait::run_in_poll(work* w) noexcept {
 void close_wait::closed_with(int answer) noexcept {
   result = answer;
   on->number_ = -1;
-  on->closer_ = nullptr;
+  on->closing_ = false;
+  on->in_flight_[0] = nullptr;
   note_close();
   resume_wait(this);
 }
@@ -176,7 +196,7 @@ eddy::result<void> close_wait::await_resume() const noexcept {
 // ---- A descriptor ------------------------------------------------------------------------------
 
 descriptor::descriptor(int number, kind k) noexcept
-    : number_(number), world_(current_loop ? current_loop->id() : 0), kind_(k) {}
+    : number_(number), world_(current_loop ? world_of(*current_loop) : 0), kind_(k) {}
 
 descriptor::descriptor(descriptor&& other) noexcept
     : world_(other.world_), kind_(other.kind_), used_(other.used_) {
@@ -226,16 +246,16 @@ int descriptor::ask(request r) const noexcept {
 
 /// The world may be gone, or not be running; as a rule it is the one that runs here.
 int descriptor::tell_world(const request& r) const noexcept {
-  if (current_loop && current_loop->id() == world_) return current_loop->ask(r);
+  if (current_loop && world_of(*current_loop) == world_) return current_loop->ask(r);
   return ask_world(world_, r);
 }
 
 void descriptor::belong_to(loop& l) noexcept {
-  if (l.id() != world_) {
+  if (world_of(l) != world_) {
     if (used_)
       misuse(
           "a stream, listener or file is used in another runtime than that of its first operation");
-    world_ = l.id();
+    world_ = world_of(l);
     l.ask(
         of_descriptor(verb::forget, number_));  // what was known there of the number was another's
   }
@@ -244,25 +264,39 @@ void descriptor::belong_to(loop& l) noexcept {
 
 void descriptor::claim(io_wait& w) noexcept {
   belong_to(w.home());
-  const auto& table = *static_cast<const io_kind*>(w.type);
+  const io_kind& table = w.kind();
   io_wait*& first = in_flight_[static_cast<std::size_t>(table.slot)];
-  if (first && table.exclusive)
+  if (!table.exclusive) {
+    auto& shared = static_cast<shared_io_wait&>(w);
+    auto* following = static_cast<shared_io_wait*>(first);
+    shared.previous_on = nullptr;
+    shared.next_on = following;
+    if (following) following->previous_on = &shared;
+  } else if (first) {
     misuse("a second operation is begun while one of its kind is in flight", table.name);
-  w.ask.descriptor = number_;
-  w.previous_on = nullptr;
-  w.next_on = first;
-  if (first) first->previous_on = &w;
+  }
   first = &w;
+  w.ask.descriptor = number_;
   w.claimed = true;
 }
 
 void descriptor::leave(io_wait& w) noexcept {
-  const auto& table = *static_cast<const io_kind*>(w.type);
-  if (w.next_on) w.next_on->previous_on = w.previous_on;
-  (w.previous_on ? w.previous_on->next_on : in_flight_[static_cast<std::size_t>(table.slot)]) =
-      w.next_on;
+  const io_kind& table = w.kind();
+  io_wait** const all = closing_ ? closer().ended_ : in_flight_;
+  io_wait*& first = all[static_cast<std::size_t>(table.slot)];
+  if (table.exclusive) {
+    first = nullptr;
+  } else {
+    const auto& shared = static_cast<shared_io_wait&>(w);
+    if (shared.next_on) shared.next_on->previous_on = shared.previous_on;
+    if (shared.previous_on) {
+      shared.previous_on->next_on = shared.next_on;
+    } else {
+      first = shared.next_on;
+    }
+  }
   w.claimed = false;
-  if (closer_ && !in_flight_[0] && !in_flight_[1]) closer_->proceed();
+  if (closing_ && !all[0] && !all[1]) closer().proceed();
 }
 
 }  // namespace eddy::detail

@@ -5,8 +5,11 @@
 #include <coroutine>
 #include <cstdint>
 #include <source_location>
+#include <type_traits>
+#include <utility>
 
 #include <eddy/coro/detail/operation_wait.h>
+#include <eddy/io/detail/awaited_once.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy::detail {
@@ -33,16 +36,28 @@ struct io_kind : wait_type {
   void (*interrupt)(io_wait&) noexcept = nullptr;
 };
 
-/// An operation that a task waits for, as a rule on a descriptor.
+/// An operation that a task waits for, as a rule on a descriptor. Movable until it has begun.
 struct io_wait : operation_wait {
   io_wait(descriptor* d, const io_kind& kind, const request& r) noexcept
       : operation_wait(r), on(d) {
     type = &kind;
   }
-  /// Refused before it begins, with `refusal` (0 or -errno) as its result.
-  io_wait(const io_kind& kind, int refusal) noexcept : operation_wait(request{}), settled(true) {
-    type = &kind;
+  /// Refused before it begins, where `refusal` is not 0, with that (-errno) as its result.
+  io_wait(descriptor* d, const io_kind& kind, const request& r, int refusal) noexcept
+      : io_wait(d, kind, r) {
+    settled = refusal != 0;
     result = refusal;
+  }
+  io_wait(io_wait&& other) noexcept : operation_wait(other.ask), on(other.on) {
+    other.check_movable();
+    type = other.type;
+    settled = other.settled;
+    result = other.result;
+  }
+  /// Aborts where it has begun: then it is awaited already.
+  void check_movable() const noexcept {
+    if (where != place::outside) [[unlikely]]
+      awaited_already();
   }
 
   /// What needs no kernel is given at once: what it was asked for is nothing, or impossible.
@@ -60,32 +75,46 @@ struct io_wait : operation_wait {
   bool enter_io(promise_base&, std::source_location) noexcept;
   /// Claims its place on the descriptor, and is handed to the kernel in the next poll phase.
   void begin_io() noexcept;
-  /// Once more, from inside its own report.
-  void begin_again() noexcept { home().begin(*this, waiter_of(*this).of->background); }
+  void begin() noexcept { home().begin(*this, waiter_of(*this).of->background); }
+  /// Once more, from inside its own report, in which it has done nothing that it could give. False:
+  /// it was asked to end in the meantime, and ends now.
+  bool begin_again() noexcept;
   loop& home() const noexcept { return *waiter_of(*this).of->home; }
 
   static io_wait& of(work* w) noexcept {
     return static_cast<io_wait&>(
         static_cast<operation_wait&>(static_cast<operation&>(static_cast<linked_work&>(*w))));
   }
+  const io_kind& kind() const noexcept { return *static_cast<const io_kind*>(type); }
   /// Its item: leaves the descriptor, and the task goes on, or is stopped.
   static void finish(work*) noexcept;
   /// The wait is asked to end.
   static void end(work&, ask_list&) noexcept;
   void end() noexcept;
 
+  bool claimed : 1 = false;  ///< stands in a place of the descriptor
+  bool settled : 1 = false;  ///< has its result without having begun
+  bool paused : 1 = false;   ///< has not begun yet, and waits for something else
   descriptor* on = nullptr;  ///< null: it concerns a path
-  io_wait* previous_on = nullptr;
-  io_wait* next_on = nullptr;
-  bool claimed = false;  ///< stands in a list of the descriptor
-  bool settled = false;  ///< has its result without having begun
-  bool paused = false;   ///< has not begun yet, and waits for something else
 
  protected:
   ~io_wait() = default;
 
  private:
   bool refuse() noexcept;
+  [[noreturn]] static void awaited_already() noexcept;
+};
+static_assert(sizeof(io_wait) == 96, "frames hold one for each await");
+
+/// One of those that do not exclude each other: they stand in a list of their descriptor.
+struct shared_io_wait : io_wait {
+  using io_wait::io_wait;
+  shared_io_wait* previous_on = nullptr;
+  shared_io_wait* next_on = nullptr;
+
+ protected:
+  shared_io_wait(shared_io_wait&&) noexcept = default;
+  ~shared_io_wait() = default;
 };
 
 constexpr io_kind make_io_kind(const char* name, io_slot slot, bool exclusive = true,
@@ -124,18 +153,14 @@ class close_wait : public io_wait {
   static void run_in_poll(work*) noexcept;
   static const io_kind stream_kind;
   static const io_kind file_kind;
+
+  io_wait* ended_[2] = {};  // what was in flight, until it has left the kernel
 };
 
-class [[nodiscard]] close_awaitable {
- public:
-  explicit close_awaitable(descriptor& d) noexcept : on_(&d) {}
-  close_wait operator co_await() && noexcept { return close_wait(*on_); }
-
- private:
-  descriptor* on_;
-};
+using close_awaitable = awaited_once<close_wait>;
 
 /// Owns a descriptor. From its first operation it belongs to one runtime; before, it may go to any.
+/// (Small: a handler's stream lies in its frame and once more among the arguments of its root.)
 class descriptor {
  public:
   enum class kind : std::uint8_t {
@@ -153,7 +178,7 @@ class descriptor {
 
   int number() const noexcept { return number_; }
   /// May an operation be begun?
-  bool usable() const noexcept { return number_ >= 0 && !closer_; }
+  bool usable() const noexcept { return number_ >= 0 && !closing_; }
   /// The synchronous half, in the world of this descriptor: result or -errno; EBADF once it was
   /// closed.
   int ask(request) const noexcept;
@@ -164,7 +189,9 @@ class descriptor {
   friend struct io_wait;
   friend class close_wait;
   friend class accept_wait;
-  bool in_flight() const noexcept { return in_flight_[0] || in_flight_[1] || closer_; }
+  bool in_flight() const noexcept { return in_flight_[0] || in_flight_[1]; }
+  close_wait& closer() const noexcept { return static_cast<close_wait&>(*in_flight_[0]); }
+  static std::uint32_t world_of(const loop& l) noexcept { return l.id() & 0x0fff'ffff; }
   void belong_to(loop&) noexcept;
   void claim(io_wait&) noexcept;
   void leave(io_wait&) noexcept;
@@ -172,12 +199,13 @@ class descriptor {
   int tell_world(const request&) const noexcept;
 
   int number_ = -1;
-  std::uint32_t world_ = 0;  // the id of its loop; 0: made where no runtime ran
-  kind kind_ = kind::stream;
-  bool used_ = false;  // has had an operation
-  io_wait* in_flight_[2] = {};
-  close_wait* closer_ = nullptr;
+  std::uint32_t world_ : 28 = 0;  // of the id of its loop; 0: made where no runtime ran
+  kind kind_ : 2 = kind::stream;
+  bool used_ : 1 = false;     // has had an operation
+  bool closing_ : 1 = false;  // a close() is under way: it alone stands in in_flight_, as the first
+  io_wait* in_flight_[2] = {};  // by io_slot
 };
+static_assert(sizeof(descriptor) == 24);
 
 /// The synchronous half where no descriptor is yet: asks the runtime that runs here, else the
 /// kernel.
@@ -205,33 +233,25 @@ inline result<void> void_result(int answer) noexcept {
 
 // ---- Operations whose result is a number or nothing ----
 
-template <class T>
-class io_awaiter : public io_wait {
+template <class T, class Wait = io_wait>
+class io_awaiter : public Wait {
  public:
-  using io_wait::io_wait;
+  using Wait::Wait;
   eddy::result<T> await_resume() const noexcept {
-    if (result < 0) return from_errno(-result);
+    const int answer = Wait::result;
+    if (answer < 0) return from_errno(-answer);
     if constexpr (std::is_void_v<T>) {
       return {};
     } else {
-      return static_cast<T>(result);
+      return static_cast<T>(answer);
     }
   }
 };
 
+/// Of a stream.
+using transfer = awaited_once<io_awaiter<std::size_t>>;
+/// Of a file, beside any number of others.
 template <class T>
-class [[nodiscard]] io_awaitable {
- public:
-  io_awaitable(descriptor& on, const io_kind& kind, const request& r) noexcept
-      : on_(&on), kind_(&kind), ask_(r) {}
-  io_awaiter<T> operator co_await() && noexcept { return io_awaiter<T>(on_, *kind_, ask_); }
-
- private:
-  descriptor* on_;
-  const io_kind* kind_;
-  request ask_;
-};
-
-using transfer = io_awaitable<std::size_t>;
+using file_operation = awaited_once<io_awaiter<T, shared_io_wait>>;
 
 }  // namespace eddy::detail

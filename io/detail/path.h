@@ -2,11 +2,11 @@
 #pragma once
 
 #include <array>
-#include <cerrno>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string>
-#include <utility>
 
 #include <eddy/io/detail/descriptor.h>
 
@@ -18,31 +18,24 @@ struct alignas(8) status_block {
   std::array<std::byte, 256> bytes;
 };
 
-/// An operation on one path or two, which are kept in the awaitable. Awaiter: made from (kind,
-/// refusal, request).
-template <class Awaiter>
-class [[nodiscard]] path_awaitable {
+/// An operation on one path or two, which are kept here.
+class path_wait : public io_wait {
  public:
   /// The request lacks the addresses of the paths; `refusal`: 0 or -errno.
-  path_awaitable(const io_kind& kind, const request& r, int refusal, std::string path,
-                 std::string to = {}) noexcept
-      : kind_(&kind), ask_(r), refusal_(refusal), path_(std::move(path)), to_(std::move(to)) {
-    // The kernel's paths end at their first '\0': what comes after it would be ignored.
-    if (path_.find('\0') != path_.npos || to_.find('\0') != to_.npos) refusal_ = -EINVAL;
-  }
-  Awaiter operator co_await() && noexcept {
-    if (refusal_) return Awaiter(*kind_, refusal_);
-    ask_.address = address_of(path_.c_str());
-    if (ask_.what == verb::rename) ask_.offset = address_of(to_.c_str());
-    return Awaiter(nullptr, *kind_, ask_);
+  path_wait(const io_kind&, const request&, int refusal, std::string path,
+            std::string to = {}) noexcept;
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    if (enter_io(h.promise(), at)) begin_with_paths();
   }
 
  private:
-  const io_kind* kind_;
-  request ask_;
-  int refusal_;
+  void begin_with_paths() noexcept;
   std::string path_;
   std::string to_;
 };
+
+using path_change = awaited_once<io_awaiter<void, path_wait>>;
 
 }  // namespace eddy::detail

@@ -54,20 +54,20 @@ int make_socket(int family) noexcept {
 }  // namespace
 
 transfer receive(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
-  return transfer(on, kind, with(verb::receive, b.data(), b.size()));
+  return transfer(&on, kind, with(verb::receive, b.data(), b.size()));
 }
 transfer send(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
-  return transfer(on, kind, with(verb::send, b.data(), b.size()));
+  return transfer(&on, kind, with(verb::send, b.data(), b.size()));
 }
 transfer read_stream(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
   request r = with(verb::read, b.data(), b.size());
   r.offset = current_position;
-  return transfer(on, kind, r);
+  return transfer(&on, kind, r);
 }
 transfer write_stream(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
   request r = with(verb::write, b.data(), b.size());
   r.offset = current_position;
-  return transfer(on, kind, r);
+  return transfer(&on, kind, r);
 }
 
 result<void> shutdown_write(const descriptor& d) noexcept {
@@ -186,7 +186,7 @@ constinit const work_type accept_wait::pause_over{
       accept_wait& self = *static_cast<pause_timer*>(static_cast<linked_work*>(w))->of;
       self.paused = false;
       self.told_.unlink();
-      self.begin_again();
+      self.begin();
     },
     &wait_in_background};
 
@@ -195,16 +195,19 @@ constinit const work_type accept_wait::close_told{
       auto& self = *static_cast<accept_wait*>(w->context);
       self.paused = false;
       self.home().cancel_timer(self.pause_, wait_in_background(&self));
-      self.begin_again();
+      self.begin();
     },
     nullptr};
 
 accept_wait::accept_wait(listener& from, const io_kind& kind) noexcept
-    : io_wait(&from.socket, kind, accept_request()), from_(from), told_(close_told) {}
+    : io_wait(&from.socket, kind, accept_request()), from_(&from), told_(close_told) {}
+
+accept_wait::accept_wait(accept_wait&& other) noexcept
+    : io_wait(std::move(other)), from_(other.from_), told_(close_told) {}
 
 void accept_wait::begin_accept() noexcept {
-  const bool waits = std::exchange(from_.exhausted, false) && from_.closes == closes_here() &&
-                     home().now() < from_.ask_again;
+  const bool waits = std::exchange(from_->exhausted, false) && from_->closes == closes_here() &&
+                     home().now() < from_->ask_again;
   if (waits) {
     on->claim(*this);
     pause();
@@ -218,7 +221,7 @@ void accept_wait::pause() noexcept {
   pause_.type = &pause_over;
   pause_.context = context;
   pause_.of = this;
-  home().start_timer(pause_, from_.ask_again, wait_in_background(this));
+  home().start_timer(pause_, from_->ask_again, wait_in_background(this));
   told_.context = this;
   tell_of_next_close(told_);
 }
@@ -229,7 +232,7 @@ void accept_wait::interrupt(io_wait& w) noexcept {
   self.paused = false;
   self.told_.unlink();
   self.home().cancel_timer(self.pause_, wait_in_background(&self));
-  self.from_.exhausted = true;  // the next one waits as well
+  self.from_->exhausted = true;  // the next one waits as well
   self.cancel_asked = true;
   self.result = -ECANCELED;
   make_ready(self);
@@ -240,12 +243,11 @@ void accept_wait::reported(work* w) noexcept {
   if (self.claimed && self.result < 0) {
     const int error = -self.result;
     if (is_exhaustion(error)) {
-      self.from_.exhausted = true;
-      self.from_.closes = closes_here();
-      self.from_.ask_again = later(self.home().now(), exhausted_pause);
+      self.from_->exhausted = true;
+      self.from_->closes = closes_here();
+      self.from_->ask_again = later(self.home().now(), exhausted_pause);
     } else if (concerns_connection(error) && ++self.skipped_ < most_skipped) {
-      if (!self.cancel_asked) return self.begin_again();
-      self.result = -ECANCELED;  // it took nothing
+      if (self.begin_again()) return;
     }
   }
   finish(w);
@@ -254,7 +256,7 @@ void accept_wait::reported(work* w) noexcept {
 // ---- connect -----------------------------------------------------------------------------------
 
 connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int refusal) noexcept
-    : io_wait(nullptr, kind, with(verb::connect, to.data(), to.size())), to_(to) {
+    : io_wait(nullptr, kind, with(verb::connect, nullptr, 0)), to_(to) {
   result = refusal;
 }
 
@@ -265,6 +267,8 @@ void connect_wait::begin_connect() noexcept {
     if (number >= 0) {
       socket_ = descriptor(number, descriptor::kind::stream);
       on = &socket_;
+      ask.address = address_of(to_.data());
+      ask.length = to_.size();
       begin_io();
       return;
     }

@@ -57,6 +57,7 @@ result<listener> make_listener(const socket_address&, const listen_options&) noe
 class accept_wait : public io_wait {
  public:
   accept_wait(listener&, const io_kind&) noexcept;
+  accept_wait(accept_wait&& other) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -64,9 +65,6 @@ class accept_wait : public io_wait {
   }
   static void reported(work*) noexcept;
   static void interrupt(io_wait&) noexcept;
-
- protected:
-  ~accept_wait() = default;
 
  private:
   struct pause_timer : timer {
@@ -78,7 +76,7 @@ class accept_wait : public io_wait {
   static const work_type pause_over;
   static const work_type close_told;
 
-  listener& from_;
+  listener* from_;
   unsigned skipped_ = 0;
   pause_timer pause_;
   linked_work told_;
@@ -95,15 +93,7 @@ class accept_awaiter : public accept_wait {
 };
 
 template <class S>
-class [[nodiscard]] accept_awaitable {
- public:
-  accept_awaitable(listener& from, const io_kind& kind) noexcept : from_(&from), kind_(&kind) {}
-  accept_awaiter<S> operator co_await() && noexcept { return accept_awaiter<S>(*from_, *kind_); }
-
- private:
-  listener* from_;
-  const io_kind* kind_;
-};
+using accept_awaitable = awaited_once<accept_awaiter<S>>;
 
 constexpr io_kind make_accept_kind(const char* name) noexcept {
   return make_io_kind(name, io_slot::reading, true, &accept_wait::reported,
@@ -112,10 +102,10 @@ constexpr io_kind make_accept_kind(const char* name) noexcept {
 
 // ---- connect ----
 
-/// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this
-/// awaiter.
+/// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this wait.
 class connect_wait : public io_wait {
  public:
+  /// `refusal`: 0 or -errno
   connect_wait(const io_kind&, const socket_address& to, int refusal) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
@@ -123,13 +113,11 @@ class connect_wait : public io_wait {
     if (enter_io(h.promise(), at)) begin_connect();
   }
 
- protected:
-  ~connect_wait() = default;
   descriptor socket_;
 
  private:
   void begin_connect() noexcept;
-  const socket_address& to_;
+  socket_address to_;
 };
 
 template <class S>
@@ -143,20 +131,7 @@ class connect_awaiter : public connect_wait {
 };
 
 template <class S>
-class [[nodiscard]] connect_awaitable {
- public:
-  /// `refusal`: 0 or -errno
-  connect_awaitable(const io_kind& kind, const socket_address& to, int refusal) noexcept
-      : kind_(&kind), to_(to), refusal_(refusal) {}
-  connect_awaiter<S> operator co_await() && noexcept {
-    return connect_awaiter<S>(*kind_, to_, refusal_);
-  }
-
- private:
-  const io_kind* kind_;
-  socket_address to_;
-  int refusal_;
-};
+using connect_awaitable = awaited_once<connect_awaiter<S>>;
 
 }  // namespace detail
 }  // namespace eddy

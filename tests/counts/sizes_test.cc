@@ -12,6 +12,11 @@ TEST(sizes, AnOperationsRecordIsAtMost128Bytes) {
   EXPECT_LE(sizeof(operation), 128u);
 }
 
+TEST(sizes, AnAwaitOfAStreamTakes104BytesOfItsFrame) {
+  EXPECT_LE(sizeof(detail::transfer), 96u);
+  EXPECT_LE(sizeof(detail::awaiter_for<detail::io_awaiter<std::size_t>>), sizeof(void*));
+}
+
 TEST(sizes, APromiseWithoutItsResultIsAtMost64Bytes) {
   EXPECT_LE(sizeof(detail::task_promise), 64u);
   // A result of one word (or an exception) adds no more than itself.
@@ -23,8 +28,10 @@ TEST(sizes, ATimerIsAtMost64Bytes) {
   EXPECT_LE(sizeof(detail::timer), 64u);
 }
 
-TEST(sizes, AStreamIsAtMost64Bytes) {
-  EXPECT_LE(sizeof(tcp_stream), 64u);
+TEST(sizes, AStreamIsAtMost24Bytes) {
+  EXPECT_LE(sizeof(tcp_stream), 24u);
+  EXPECT_LE(sizeof(unix_stream), 24u);
+  EXPECT_LE(sizeof(pipe_reader), 24u);
 }
 
 TEST(sizes, AResultOfAWordIsThreeWords) {

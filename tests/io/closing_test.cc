@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include <eddy/io/file.h>
+#include <eddy/io/filesystem.h>
 
 namespace eddy::test {
 namespace {
@@ -183,6 +184,41 @@ TEST_P(ClosingTest, WhatIsClosedNeverTouchesAReusedNumber) {
     EXPECT_EQ(near.shutdown_write().error(), std::errc::bad_file_descriptor);
     const result<std::size_t> still = co_await same.read(buffer);
     EXPECT_EQ(*still, 4u);
+  });
+}
+
+TEST_P(ClosingTest, WhatIsDescribedMovesUntilItIsAwaited) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    std::array<char, 4> buffer;
+    auto one = far.write("one");
+    auto other = std::move(one);
+    const result<std::size_t> written = co_await std::move(other);
+    EXPECT_EQ(written.value_or(0u), 3u);
+    std::vector<detail::transfer> several;
+    several.push_back(near.read(mutable_buffer()));
+    several.push_back(near.read(buffer));
+    several.front() = std::move(several.back());
+    const result<std::size_t> read = co_await std::move(several.front());
+    EXPECT_EQ(read.value_or(0u), 3u);
+    // What is kept in it moves with it: a path, an address.
+    auto naming = file_status("/");
+    auto named = std::move(naming);
+    const result<file_information> status = co_await std::move(named);
+    EXPECT_TRUE(status && status->kind == file_kind::directory);
+    tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+    auto connecting = tcp_stream::connect(listener.local_address());
+    auto connects = std::move(connecting);
+    const result<tcp_stream> connected = co_await std::move(connects);
+    EXPECT_TRUE(connected);
+    auto accepting = listener.accept();
+    auto accepts = std::move(accepting);
+    const result<tcp_stream> accepted = co_await std::move(accepts);
+    EXPECT_TRUE(accepted);
+    auto ending = near.close();
+    auto end = std::move(ending);
+    const result<void> closed = co_await std::move(end);
+    EXPECT_TRUE(closed);
   });
 }
 
@@ -404,6 +440,35 @@ TEST_P(ClosingDeathTest, DestroyingAStreamInFlightAborts) {
                  pair.reset();
                }),
                "^eddy: .*destroyed while");
+}
+
+TEST_P(ClosingDeathTest, AwaitingAnOperationTwiceAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 auto writing = near.write("x");
+                 const result<std::size_t> once = co_await std::move(writing);
+                 EXPECT_TRUE(once);
+                 const result<std::size_t> twice = co_await std::move(writing);
+                 EXPECT_TRUE(twice);
+               }),
+               "^eddy: .*awaited a second time");
+}
+
+TEST_P(ClosingDeathTest, MovingAnOperationThatIsAwaitedAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 std::array<char, 10> buffer;
+                 auto reading = near.read(buffer);
+                 const auto awaits = [](detail::transfer& t) -> task<void> {
+                   const result<std::size_t> n = co_await std::move(t);
+                   EXPECT_TRUE(n);
+                 };
+                 spawn(awaits, std::ref(reading));
+                 co_await after_a_poll();
+                 auto moved = std::move(reading);
+                 co_await after_a_poll();
+               }),
+               "^eddy: .*moved while it is awaited");
 }
 
 TEST_P(ClosingDeathTest, UseInAnotherRuntimeAborts) {
