@@ -4,8 +4,11 @@
 #include <string>
 
 #include <eddy/coro/catch_stopped.h>
+#include <eddy/coro/deferred.h>
 #include <eddy/coro/event.h>
+#include <eddy/coro/latch.h>
 #include <eddy/coro/ok.h>
+#include <eddy/coro/shield.h>
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/yield.h>
@@ -42,6 +45,48 @@ TEST_P(deadlocked, Rule15TheMessageNamesWhatMainWaitsForAndWhere) {
   });
   EXPECT_NE(said.find("main: event::wait at " + at(line)), std::string::npos) << said;
   EXPECT_EQ(log.text(), "main goes");
+}
+
+TEST_P(deadlocked, Rule15TheMessageUsesTheNameThatTheUserKnows) {
+  const std::string said = message_of([&]() -> task<> {
+    latch l(1);
+    deferred<int> d;
+    spawn([&]() -> task<> { co_await l.wait(); });
+    static_cast<void>(co_await d.wait());
+  });
+  EXPECT_NE(said.find("main: deferred::wait at "), std::string::npos) << said;
+  EXPECT_NE(said.find("a spawned task: latch::wait at "), std::string::npos) << said;
+}
+
+TEST_P(deadlocked, Rule23CleanupsRunInFull) {
+  const std::string said = message_of([&]() -> task<> {
+    event never;
+    auto cleanup = [&]() -> task<> {
+      log("begins");
+      co_await sleep_for(1ms);
+      co_await yield();
+      log("ends");
+    };
+    const noted going(log, "main goes");
+    co_await finally(never.wait(), cleanup);
+    log("went on");
+  });
+  EXPECT_NE(said.find("event::wait at "), std::string::npos) << said;
+  EXPECT_EQ(log.text(), "begins > ends > main goes");
+}
+
+TEST_P(deadlocked, ACleanupThatIsStuckItselfIsEnded) {
+  const std::string said = message_of([&]() -> task<> {
+    event never;
+    auto cleanup = [&]() -> task<> {
+      const noted going(log, "the cleanup goes");
+      co_await never.wait();
+      log("went on");
+    };
+    co_await finally(never.wait(), cleanup);
+  });
+  EXPECT_NE(said, "");
+  EXPECT_EQ(log.text(), "the cleanup goes");
 }
 
 TEST_P(deadlocked, Rule15TheMessageNamesEachWaitingTask) {

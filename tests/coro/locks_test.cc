@@ -219,6 +219,25 @@ TEST_P(locks, AGuardIsMovedAndUnlocksOnce) {
   });
 }
 
+TEST_P(locks, WhatAGuardOrPermitHeldIsFreeOnceItIsAssignedTo) {
+  run([&]() -> task<> {
+    mutex m;
+    mutex other;
+    auto a = co_await m.lock();
+    auto b = co_await other.lock();
+    b = std::move(a);
+    EXPECT_TRUE(other.try_lock());
+    EXPECT_FALSE(m.try_lock());
+    semaphore s(1);
+    semaphore more(1);
+    auto p = co_await s.acquire();
+    auto q = co_await more.acquire();
+    q = std::move(p);
+    EXPECT_TRUE(more.try_acquire());
+    EXPECT_FALSE(s.try_acquire());
+  });
+}
+
 TEST_P(locks, Rule23AStoppingTaskTakesNoLockEvenAFreeOne) {
   run([&]() -> task<> {
     mutex m;
@@ -251,6 +270,13 @@ TEST_P(locks, Rule30DestroyedWithWaitersTheyAbort) {
                  e.reset();
                }),
                "eddy: an event is destroyed");
+  EXPECT_DEATH(run([&]() -> task<> {
+                 auto l = std::make_unique<latch>(1);
+                 spawn(l->wait());
+                 co_await settled();
+                 l.reset();
+               }),
+               "eddy: a latch is destroyed");
   EXPECT_DEATH(run([&]() -> task<> {
                  auto s = std::make_unique<semaphore>(0);
                  spawn(s->acquire());

@@ -50,6 +50,17 @@ TEST_P(offloading, ItsExceptionComesBack) {
   });
 }
 
+TEST_P(offloading, AReferenceIsPassedOn) {
+  run([]() -> task<> {
+    static std::string name = "somebody";
+    auto named = []() -> std::string& { return name; };
+    std::string& same = co_await offload(named);
+    EXPECT_EQ(&same, &name);
+    auto constant = []() -> const std::string& { return name; };
+    EXPECT_EQ(&co_await offload(constant), &name);
+  });
+}
+
 TEST_P(offloading, MoveOnlyArgumentsAndResultsAreMoved) {
   run([]() -> task<> {
     auto job = [](std::unique_ptr<int> p) {

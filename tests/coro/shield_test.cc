@@ -2,10 +2,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 
+#include <eddy/coro/deferred.h>
 #include <eddy/coro/shield.h>
 #include <eddy/coro/task_group.h>
 #include <eddy/coro/timeout.h>
+#include <eddy/coro/when.h>
 
 #include "tests/coro/pieces.h"
 
@@ -39,6 +42,34 @@ TEST_P(shielding, Rule23ShieldRunsInFullWithStopRequestedFalse) {
     log(co_await end_of(h));
   });
   EXPECT_EQ(log.text(), "shielded > stopped");
+}
+
+TEST_P(shielding, AReferenceIsPassedOn) {
+  run([&]() -> task<> {
+    deferred<std::string> name;
+    const std::string* kept = nullptr;
+    {
+      auto set = [&]() -> task<> {
+        co_await next_tick();
+        name.set(std::string(40, 'x'));
+      };
+      spawn(set);
+      kept = &co_await shield(name.wait());
+      EXPECT_EQ(*kept, std::string(40, 'x'));
+    }
+    auto cleanup = [&]() -> task<> {
+      log("cleaned");
+      co_return;
+    };
+    EXPECT_EQ(&co_await finally(name.wait(), cleanup), kept);
+    EXPECT_EQ(&co_await shield(name.wait()), kept) << "ready at once";
+    static_assert(std::is_same_v<decltype(co_await shield(name.wait())), const std::string&>);
+    // What is put together with others is copied.
+    const auto [one, two] = co_await when_all(name.wait(), value_after(1ms, 2));
+    EXPECT_EQ(one, *kept);
+    EXPECT_EQ(two, 2);
+  });
+  EXPECT_EQ(log.text(), "cleaned");
 }
 
 TEST_P(shielding, Rule23ShieldIsEnteredInAStoppingTask) {

@@ -35,6 +35,20 @@ task<int> give_later(int value) {
 
 // ---- Many ----
 
+TEST_P(tasks, ATaskThatIsAssignedToDropsWhatItHad) {
+  const auto holds = [](std::shared_ptr<int> token) -> task<> {
+    static_cast<void>(token);
+    co_return;
+  };
+  const auto first = std::make_shared<int>(1);
+  const auto second = std::make_shared<int>(2);
+  task<> a = holds(first);
+  task<> b = holds(second);
+  a = std::move(b);
+  EXPECT_EQ(first.use_count(), 1);
+  EXPECT_EQ(second.use_count(), 2);
+}
+
 TEST_P(tasks, AMillionTasksThatEndAtOnceAreAwaitedInALoop) {
   const long sum = run([]() -> task<long> {
     long s = 0;

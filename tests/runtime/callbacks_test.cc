@@ -66,6 +66,16 @@ TEST_P(callbacks, ClearIsHarmlessForWhatHasFiredWasClearedOrNeverWas) {
   rt().clear(second);
 }
 
+TEST_P(callbacks, AHookThatIsAssignedToDropsWhatItHad) {
+  hook one = rt().add_hook(phase::prepare, [&] { log("one"); });
+  hook two = rt().add_hook(phase::prepare, [&] { log("two"); });
+  one = std::move(two);
+  rt().set_timeout(0ns, [] {});
+  rt().run();
+  EXPECT_EQ(log.text().find("one"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("two"), std::string::npos) << log.text();
+}
+
 TEST_P(callbacks, ATimeoutMayClearItselfAndStartOthers) {
   timer_id id;
   id = rt().set_timeout(0ns, [&] {

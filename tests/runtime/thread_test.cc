@@ -260,6 +260,19 @@ TEST_P(thread, Rule18ADestructorWithWorkLeftOnAnotherThreadAborts) {
       "^eddy: a runtime is used on a thread that is not its own");
 }
 
+TEST_P(thread, Rule18ADestructorWithATimerOrCallbackLeftOnAnotherThreadAborts) {
+  const auto destroyed_elsewhere = [&](auto leave_work) {
+    auto r = make_runtime(GetParam());
+    leave_work(*r);
+    elsewhere([&] { r = nullptr; });
+  };
+  const char* const sentence = "^eddy: a runtime is used on a thread that is not its own";
+  EXPECT_DEATH(destroyed_elsewhere([](runtime& r) { r.set_timeout(1h, [] {}); }), sentence);
+  EXPECT_DEATH(destroyed_elsewhere([](runtime& r) { r.set_immediate([] {}); }), sentence);
+  EXPECT_DEATH(destroyed_elsewhere([](runtime& r) { r.next_tick([] {}); }), sentence);
+  destroyed_elsewhere([](runtime&) {});  // nothing is left: anybody may
+}
+
 TEST_P(thread, Rule18ADestructorInARunOfItsOwnAborts) {
   EXPECT_DEATH(
       {
