@@ -23,9 +23,9 @@ class catch_stopped_awaiter : public scope<catch_stopped_awaiter<A>, A> {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
-  template <class, class>
+  template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "catch_stopped";
   void ended(auto&) noexcept { this->deliver(); }

@@ -88,8 +88,8 @@ class channel {
     template <detail::our_promise P>
     void await_suspend(std::coroutine_handle<P> h,
                        std::source_location where = std::source_location::current()) noexcept {
-      static constexpr detail::wait_type wait{detail::wait_work, "channel::send", &cancel_listed,
-                                              nullptr};
+      static constexpr detail::wait_type wait{detail::wait_work, "channel::send",
+                                              &detail::cancel_unless_ready, nullptr};
       if (!detail::enter(*this, h.promise(), wait, where)) return;
       if (channel_.closed_ || channel_.has_room()) {
         sent_ = !channel_.closed_ && channel_.put(element_);
@@ -121,8 +121,8 @@ class channel {
     template <detail::our_promise P>
     void await_suspend(std::coroutine_handle<P> h,
                        std::source_location where = std::source_location::current()) noexcept {
-      static constexpr detail::wait_type wait{detail::wait_work, "channel::receive", &cancel_listed,
-                                              nullptr};
+      static constexpr detail::wait_type wait{detail::wait_work, "channel::receive",
+                                              &detail::cancel_unless_ready, nullptr};
       if (!detail::enter(*this, h.promise(), wait, where)) return;
       if (channel_.closed_ || channel_.has_element()) {
         channel_.get(element_);
@@ -146,13 +146,6 @@ class channel {
 
   /// Still waiting: withdrawn. Served already: its result is delivered, and the task stops at its
   /// next suspension.
-  static void cancel_listed(detail::work& w, detail::ask_list&) noexcept {
-    auto& self = static_cast<detail::linked_work&>(w);
-    if (!self.is_linked()) return;
-    self.unlink();
-    detail::make_stopped(self);
-  }
-
   T& at(std::size_t i) noexcept { return *std::launder(reinterpret_cast<T*>(slots_[i].bytes)); }
   std::size_t wrapped(std::size_t i) const noexcept { return i >= capacity_ ? i - capacity_ : i; }
   bool has_room() const noexcept { return count_ < capacity_ || !receivers_.empty(); }

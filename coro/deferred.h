@@ -25,6 +25,9 @@ class deferred {
 
  public:
   deferred() noexcept = default;
+  deferred(const deferred&) = delete;
+  deferred& operator=(const deferred&) = delete;
+  ~deferred() { decided_.check_unwaited("a deferred is destroyed while tasks wait for it"); }
 
   /// False: it has been set (or failed) before, and the value is dropped.
   bool set(T value) {
@@ -45,7 +48,8 @@ class deferred {
    public:
     class awaiter : public event::awaiter {
      public:
-      explicit awaiter(deferred& d) noexcept : event::awaiter(d.decided_), deferred_(d) {}
+      explicit awaiter(deferred& d) noexcept
+          : event::awaiter(d.decided_, event::awaiter::of_deferred), deferred_(d) {}
       const T& await_resume() const {
         if (deferred_.error_) std::rethrow_exception(deferred_.error_);
         return *deferred_.value_;

@@ -7,8 +7,8 @@ namespace eddy {
 
 using namespace detail;
 
-event::~event() {
-  if (!waiting_.empty()) misuse("an event is destroyed while tasks wait for it");
+void event::check_unwaited(const char* else_abort_with) const noexcept {
+  if (!waiting_.empty()) misuse(else_abort_with);
 }
 
 void event::set() noexcept {
@@ -16,17 +16,11 @@ void event::set() noexcept {
   while (linked_work* w = waiting_.pop()) make_ready(*w);
 }
 
-constinit const wait_type event::awaiter::wait_{wait_work, "event::wait", &event::awaiter::cancel,
-                                                nullptr};
-
-void event::awaiter::cancel(work& w, ask_list&) noexcept {
-  auto& self = static_cast<linked_work&>(w);
-  if (self.is_linked()) {
-    self.unlink();
-    make_stopped(self);
-  } else {
-    stop_ready(self);
-  }
-}
+constinit const wait_type event::awaiter::of_event{wait_work, "event::wait", &cancel_even_ready,
+                                                   nullptr};
+constinit const wait_type event::awaiter::of_latch{wait_work, "latch::wait", &cancel_even_ready,
+                                                   nullptr};
+constinit const wait_type event::awaiter::of_deferred{wait_work, "deferred::wait",
+                                                      &cancel_even_ready, nullptr};
 
 }  // namespace eddy

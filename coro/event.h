@@ -17,7 +17,7 @@ class event {
   event() noexcept = default;
   event(const event&) = delete;
   event& operator=(const event&) = delete;
-  ~event();
+  ~event() { check_unwaited("an event is destroyed while tasks wait for it"); }
 
   void set() noexcept;
   void reset() noexcept { set_ = false; }
@@ -34,13 +34,17 @@ class event {
   awaitable wait() noexcept;
 
  private:
+  friend class latch;
+  template <class T>
+  friend class deferred;
+  void check_unwaited(const char* else_abort_with) const noexcept;
   bool set_ = false;
   detail::work_list<> waiting_;
 };
 
 class event::awaiter : detail::linked_work, public detail::awaiter_tag {
  public:
-  explicit awaiter(event& e) noexcept : event_(e) {}
+  awaiter(event& e, const detail::wait_type& wait) noexcept : event_(e), wait_(wait) {}
   bool await_ready() const noexcept { return event_.set_ && detail::may_take(); }
   template <detail::our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
@@ -55,22 +59,30 @@ class event::awaiter : detail::linked_work, public detail::awaiter_tag {
   void await_resume() const noexcept {}
 
  private:
-  static void cancel(detail::work& w, detail::ask_list&) noexcept;
-  static const detail::wait_type wait_;
+  friend class event;
+  friend class latch;
+  template <class T>
+  friend class deferred;
+  // What is waited for, by the name that the user knows.
+  static const detail::wait_type of_event;
+  static const detail::wait_type of_latch;
+  static const detail::wait_type of_deferred;
   event& event_;
+  const detail::wait_type& wait_;
 };
 
 class [[nodiscard]] event::awaitable {
  public:
-  explicit awaitable(event& e) noexcept : event_(e) {}
-  awaiter operator co_await() const noexcept { return awaiter(event_); }
+  awaitable(event& e, const detail::wait_type& wait) noexcept : event_(e), wait_(wait) {}
+  awaiter operator co_await() const noexcept { return awaiter(event_, wait_); }
 
  private:
   event& event_;
+  const detail::wait_type& wait_;
 };
 
 inline event::awaitable event::wait() noexcept {
-  return awaitable(*this);
+  return awaitable(*this, awaiter::of_event);
 }
 
 }  // namespace eddy

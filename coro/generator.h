@@ -68,7 +68,8 @@ class [[nodiscard]] generator {
 
   generator(generator&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
   generator& operator=(generator&& other) noexcept {
-    std::swap(handle_, other.handle_);
+    generator taken(std::move(other));
+    std::swap(handle_, taken.handle_);
     return *this;
   }
   ~generator() {

@@ -15,6 +15,10 @@ class latch {
   explicit latch(std::size_t count) noexcept : left_(count) {
     if (!left_) zero_.set();
   }
+  latch(const latch&) = delete;
+  latch& operator=(const latch&) = delete;
+  ~latch() { zero_.check_unwaited("a latch is destroyed while tasks wait for it"); }
+
   /// Below zero: aborts.
   void count_down() noexcept {
     if (!left_) detail::misuse("a latch is counted down below zero");
@@ -26,7 +30,7 @@ class latch {
   /// Errors      none
   /// Cancel      stops the task, in the same drain
   /// Lifetime    the latch must outlive the await
-  event::awaitable wait() noexcept { return zero_.wait(); }
+  event::awaitable wait() noexcept { return {zero_, event::awaiter::of_latch}; }
 
  private:
   std::size_t left_;

@@ -26,15 +26,7 @@ void mutex::unlock() noexcept {
   }
 }
 
-constinit const wait_type mutex::awaiter::wait_{wait_work, "mutex::lock", &mutex::awaiter::cancel,
+constinit const wait_type mutex::awaiter::wait_{wait_work, "mutex::lock", &cancel_unless_ready,
                                                 nullptr};
-
-void mutex::awaiter::cancel(work& w, ask_list&) noexcept {
-  auto& self = static_cast<linked_work&>(w);
-  if (!self.is_linked())
-    return;  // handed over: the lock is delivered, and the task stops at its next suspension
-  self.unlink();
-  make_stopped(self);
-}
 
 }  // namespace eddy

@@ -26,7 +26,8 @@ class mutex {
     explicit guard(mutex& m) noexcept : mutex_(&m) {}
     guard(guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
     guard& operator=(guard&& other) noexcept {
-      std::swap(mutex_, other.mutex_);
+      guard taken(std::move(other));
+      std::swap(mutex_, taken.mutex_);
       return *this;
     }
     ~guard() {
@@ -78,7 +79,6 @@ class mutex::awaiter : detail::linked_work, public detail::awaiter_tag {
   guard await_resume() const noexcept { return guard(mutex_); }
 
  private:
-  static void cancel(detail::work& w, detail::ask_list&) noexcept;
   static const detail::wait_type wait_;
   mutex& mutex_;
 };

@@ -38,11 +38,7 @@ class offload_awaiter : operation_wait {
   }
   R await_resume() {
     if (result < 0) throw std::system_error(-result, std::system_category(), "offload");
-    if constexpr (std::is_void_v<R>) {
-      out_.take();
-    } else {
-      return out_.take();
-    }
+    return pass_on<R>(out_);
   }
 
  private:
@@ -59,6 +55,11 @@ class offload_awaiter : operation_wait {
         std::apply([&self](A&... a) { std::invoke(self.callable_, std::move(a)...); },
                    self.arguments_);
         self.out_.set_value();
+      } else if constexpr (std::is_reference_v<R>) {
+        R leads_to = std::apply(
+            [&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); },
+            self.arguments_);
+        self.out_.set_value(std::addressof(leads_to));
       } else {
         self.out_.set_value(std::apply(
             [&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); },
@@ -71,7 +72,7 @@ class offload_awaiter : operation_wait {
   }
   F& callable_;
   std::tuple<A...>& arguments_;
-  outcome<storable<R>> out_;
+  outcome<passed_on<R>> out_;
 };
 
 template <class F, class... A>

@@ -33,9 +33,9 @@ class ok_awaiter : public scope<ok_awaiter<A>, A> {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
-  template <class, class>
+  template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "ok";
   template <class P>

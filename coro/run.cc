@@ -27,11 +27,12 @@ void run_main(runtime& rt, main_chain& main) {
 
   std::string waiting;
   if (tasks.foreground()) {
-    // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled,
-    // shields too.
+    // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled, and
+    // cleanups run in full; then what waits behind shields, too.
     waiting = "deadlock: nothing is pending, and nothing can wake what waits:" + tasks.describe();
     l.begin_stop();
-    tasks.stop(true);
+    l.run_while_held();
+    if (tasks.foreground()) tasks.stop(true);
     l.run_while_held();
     if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());
   }

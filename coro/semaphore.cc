@@ -23,13 +23,6 @@ void semaphore::release(std::size_t count) noexcept {
 }
 
 constinit const wait_type semaphore::awaiter::wait_{wait_work, "semaphore::acquire",
-                                                    &semaphore::awaiter::cancel, nullptr};
-
-void semaphore::awaiter::cancel(work& w, ask_list&) noexcept {
-  auto& self = static_cast<linked_work&>(w);
-  if (!self.is_linked()) return;  // handed over: delivered
-  self.unlink();
-  make_stopped(self);
-}
+                                                    &cancel_unless_ready, nullptr};
 
 }  // namespace eddy

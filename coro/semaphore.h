@@ -27,7 +27,8 @@ class semaphore {
     explicit permit(semaphore& s) noexcept : semaphore_(&s) {}
     permit(permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
     permit& operator=(permit&& other) noexcept {
-      std::swap(semaphore_, other.semaphore_);
+      permit taken(std::move(other));
+      std::swap(semaphore_, taken.semaphore_);
       return *this;
     }
     ~permit() {
@@ -81,7 +82,6 @@ class semaphore::awaiter : detail::linked_work, public detail::awaiter_tag {
   permit await_resume() const noexcept { return permit(semaphore_); }
 
  private:
-  static void cancel(detail::work& w, detail::ask_list&) noexcept;
   static const detail::wait_type wait_;
   semaphore& semaphore_;
 };

@@ -14,15 +14,15 @@ namespace eddy {
 namespace detail {
 
 template <class A>
-class shield_awaiter : public scope<shield_awaiter<A>, A> {
+class shield_awaiter : public scope<shield_awaiter<A>, A, true> {
  public:
-  using scope<shield_awaiter, A>::scope;
-  raw_result_of<A> await_resume() { return this->take(); }
+  using scope<shield_awaiter, A, true>::scope;
+  raw_result_of<A> await_resume() { return pass_on<raw_result_of<A>>(this->body_.out); }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
-  template <class, class>
+  template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "shield";
   static constexpr bool shielded = true;
@@ -36,19 +36,20 @@ class shield_awaiter : public scope<shield_awaiter<A>, A> {
 };
 
 template <class A, class F>
-class finally_awaiter : public scope<finally_awaiter<A, F>, A> {
+class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
  public:
   using cleanup_task = std::invoke_result_t<F&>;
-  static_assert(is_task<cleanup_task>::value,
+  static_assert(std::is_same_v<cleanup_task, task<>>,
                 "finally: the cleanup is a function that gives a task<void>");
 
-  finally_awaiter(A a, F& f) noexcept : scope<finally_awaiter, A>(static_cast<A>(a)), make_(f) {}
-  raw_result_of<A> await_resume() { return this->take(); }
+  finally_awaiter(A a, F& f) noexcept
+      : scope<finally_awaiter, A, true>(static_cast<A>(a)), make_(f) {}
+  raw_result_of<A> await_resume() { return pass_on<raw_result_of<A>>(this->body_.out); }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
-  template <class, class>
+  template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "finally";
   struct running_as_none {

@@ -287,7 +287,8 @@ class [[nodiscard]] join_result {
   explicit join_result(detail::spawned<T>& s) noexcept : spawned_(&s) { ++s.references; }
   join_result(join_result&& other) noexcept : spawned_(std::exchange(other.spawned_, nullptr)) {}
   join_result& operator=(join_result&& other) noexcept {
-    std::swap(spawned_, other.spawned_);
+    join_result taken(std::move(other));
+    std::swap(spawned_, taken.spawned_);
     return *this;
   }
   ~join_result() {

@@ -179,7 +179,8 @@ class [[nodiscard]] task {
   explicit task(handle h) noexcept : handle_(h) {}
   task(task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
   task& operator=(task&& other) noexcept {
-    std::swap(handle_, other.handle_);
+    task taken(std::move(other));
+    std::swap(handle_, taken.handle_);
     return *this;
   }
   ~task() {

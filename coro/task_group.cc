@@ -38,16 +38,6 @@ void task_group::wake_waiting(task_owner& owner) noexcept {
 }
 
 constinit const wait_type task_group::awaiter::wait_{wait_work, "task_group::wait",
-                                                     &task_group::awaiter::cancel, nullptr};
-
-void task_group::awaiter::cancel(work& w, ask_list&) noexcept {
-  auto& self = static_cast<linked_work&>(w);
-  if (self.is_linked()) {
-    self.unlink();
-    make_stopped(self);
-  } else {
-    stop_ready(self);
-  }
-}
+                                                     &cancel_even_ready, nullptr};
 
 }  // namespace eddy

@@ -109,7 +109,6 @@ class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
   void await_resume() const noexcept {}
 
  private:
-  static void cancel(detail::work& w, detail::ask_list&) noexcept;
   static const detail::wait_type wait_;
   task_group& group_;
 };
@@ -181,7 +180,7 @@ class group_awaiter : boundary {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
   struct group_with_owner : task_group {
     group_awaiter* self = nullptr;

@@ -52,9 +52,9 @@ class timeout_awaiter : public scope<timeout_awaiter<A, End...>, A> {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
-  template <class, class>
+  template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "with_timeout";
   void suspended() noexcept {

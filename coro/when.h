@@ -61,7 +61,7 @@ class when_awaiter : when_boundary {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
   /// Branches start as calls, in order: the base takes the last in first.
   template <std::size_t... I>
@@ -160,7 +160,7 @@ class when_all_vector_awaiter : when_boundary {
   }
 
  private:
-  template <class, class>
+  template <class, class, bool>
   friend class branch;
   void ask_all(ask_list& list) noexcept {
     for (auto& b : branches_) list.ask(b->inner);

@@ -38,22 +38,14 @@ class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, wor
   void await_resume() const noexcept {}
 
  private:
-  static void cancel(work& w, ask_list&) noexcept {
-    if constexpr (Where == hop::immediate) {
-      auto& self = static_cast<linked_work&>(w);
-      if (self.is_linked()) {
-        self.unlink();
-        make_stopped(self);
-        return;
-      }
-    }
-    stop_ready(w);  // it is stopped in its turn
-  }
+  // (What stands in a queue cannot be taken out: it is stopped in its turn.)
+  static void stop_in_turn(work& w, ask_list&) noexcept { stop_ready(w); }
   static constexpr wait_type wait{wait_work,
                                   Where == hop::next_tick ? "next_tick"
                                   : Where == hop::yield   ? "yield"
                                                           : "immediate",
-                                  &cancel, nullptr};
+                                  Where == hop::immediate ? &cancel_even_ready : &stop_in_turn,
+                                  nullptr};
 };
 
 template <hop Where>

@@ -320,7 +320,8 @@ void loop::drop_hook(hook_node* node) noexcept {
 hook::hook(hook&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
 
 hook& hook::operator=(hook&& other) noexcept {
-  std::swap(node_, other.node_);
+  hook taken(std::move(other));
+  std::swap(node_, taken.node_);
   return *this;
 }
 
@@ -426,6 +427,8 @@ runtime::~runtime() {
   if (work_left) {
     const detail::running_scope running(l);
     l.finish_tasks();
+  } else if (l.has_work()) {
+    l.check_thread();
   }
   {
     const std::lock_guard lock(o.guards->mutex);

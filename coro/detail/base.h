@@ -136,6 +136,25 @@ inline void stop_ready(work& w) noexcept {
   waiter_of(w).unwinding = true;
 }
 
+// `wait_type::cancel` of what stands in a list until it has what it waits for: it is taken out, and
+// stopped.
+
+/// What it has already (a lock, an element) is delivered.
+inline void cancel_unless_ready(work& w, ask_list&) noexcept {
+  auto& self = static_cast<linked_work&>(w);
+  if (!self.is_linked()) return;
+  self.unlink();
+  make_stopped(self);
+}
+/// Its result owns nothing.
+inline void cancel_even_ready(work& w, ask_list& asked) noexcept {
+  if (static_cast<linked_work&>(w).is_linked()) {
+    cancel_unless_ready(w, asked);
+  } else {
+    stop_ready(w);
+  }
+}
+
 /// For an await that need not suspend: may it take what it came for, in this tick? (A stopping
 /// chain takes nothing; and where the budget is spent it goes through the queue with what it took.)
 inline bool may_take() noexcept {

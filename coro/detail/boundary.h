@@ -26,6 +26,11 @@ using storable = std::conditional_t<std::is_void_v<R>, std::monostate, std::remo
 template <class A>
 using result_of = storable<raw_result_of<A>>;
 
+/// What is kept of a result that is passed on as it is: of a reference, where it leads.
+template <class R>
+using passed_on =
+    std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, storable<R>>;
+
 /// How something ended, and with what.
 template <class R>
 class outcome {
@@ -75,6 +80,18 @@ class outcome {
   };
 };
 
+/// The result as it was; rethrows an exception.
+template <class R>
+R pass_on(outcome<passed_on<R>>& out) {
+  if constexpr (std::is_void_v<R>) {
+    out.take();
+  } else if constexpr (std::is_reference_v<R>) {
+    return static_cast<R>(*out.take());
+  } else {
+    return out.take();
+  }
+}
+
 /// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it
 /// was stopped".
 struct hand_written_frame {
@@ -114,13 +131,13 @@ struct boundary : work, awaiter_tag {
 /// The root of an inner chain that awaits an `A` (an rvalue- or lvalue-reference type). Host: the
 /// boundary; its
 /// `ended(branch&)` is called at the base when the chain has ended after start() had returned
-/// false.
-template <class A, class Host>
+/// false. AsItIs: a reference is passed on; else its value is kept.
+template <class A, class Host, bool AsItIs = false>
 class branch {
  public:
   using awaiter_type = awaiter_of<A>;
   using raw = raw_result_of<A>;
-  using result_type = result_of<A>;
+  using result_type = std::conditional_t<AsItIs, passed_on<raw>, result_of<A>>;
 
   explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
   branch(const branch&) = delete;
@@ -229,6 +246,9 @@ class branch {
       if constexpr (std::is_void_v<raw>) {
         awaiter().await_resume();
         out.set_value();
+      } else if constexpr (AsItIs && std::is_reference_v<raw>) {
+        auto&& leads_to = awaiter().await_resume();
+        out.set_value(std::addressof(leads_to));
       } else {
         out.set_value(awaiter().await_resume());
       }
@@ -255,7 +275,7 @@ class branch {
 /// A boundary around one awaitable: what catch_stopped, ok, shield, finally and with_timeout have in
 /// common. `Self` is the awaiter; it has `name`, `ended` (as a branch's host), and redefines what of
 /// the rest is different with it.
-template <class Self, class A>
+template <class Self, class A, bool AsItIs = false>
 class scope : protected boundary {
  public:
   explicit scope(A a) noexcept : body_(static_cast<A>(a)) {}
@@ -293,16 +313,7 @@ class scope : protected boundary {
       deliver();
     }
   }
-  /// What the body gave, as if it had been awaited here.
-  raw_result_of<A> take() {
-    if constexpr (std::is_void_v<raw_result_of<A>>) {
-      body_.out.take();
-    } else {
-      return body_.out.take();
-    }
-  }
-
-  branch<A, Self> body_;
+  branch<A, Self, AsItIs> body_;
 
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }

@@ -84,7 +84,7 @@ class loop {
   bool holds() const noexcept {
     // The common case, without looking at each item: nothing here belongs to the background, and no
     // stop is under way.
-    if (!stopping_ && !(tasks && tasks->background())) return anything_pending();
+    if (!stopping_ && !(tasks && tasks->background())) return has_work() || is_guarded();
     return is_pending(false) ||
            ((ends_background_ || (tasks && tasks->foreground())) && is_pending(true));
   }
@@ -228,9 +228,9 @@ class loop {
   void run_posts() noexcept;
   bool is_pending(bool in_background) const noexcept;
   bool is_guarded() const noexcept;
-  bool anything_pending() const noexcept {
+  bool has_work() const noexcept {
     return !postponed_.empty() || operations_ || !microtasks_.empty() || !timers_.empty() ||
-           pool_work_ || !immediates_.empty() || !due_.empty() || closing_count_ || is_guarded();
+           pool_work_ || !immediates_.empty() || !due_.empty() || closing_count_;
   }
   bool counts(const work&) const noexcept;
   backend& need_backend();
