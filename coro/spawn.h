@@ -87,7 +87,7 @@ struct spawned_call final : spawned<T> {
     try {
       return *::new (block) spawned_call(std::move(f), std::move(a)...);
     } catch (...) {
-      frames.put(block, sizeof(spawned_call));
+      frames().put(block, sizeof(spawned_call));
       throw;
     }
   }
@@ -203,7 +203,7 @@ struct spawned_call final : spawned<T> {
   static void free(spawned_base& s) noexcept {
     auto* self = &static_cast<spawned_call&>(s);
     std::destroy_at(self);
-    frames.put(self, sizeof(spawned_call));
+    frames().put(self, sizeof(spawned_call));
   }
   static std::exception_ptr& error_of(spawned_base& s) noexcept {
     return static_cast<spawned_call&>(s).error();
@@ -415,14 +415,14 @@ template <class F, class... A>
 [[gnu::noinline]] auto& spawn_in_fresh_block(task_owner& owner, loop& l, bool in_background, F fn,
                                              A... args) {
   using S = spawned_by<F, A...>;
-  return begin_spawned(S::make(frames.get(sizeof(S)), fn, args...), owner, l, in_background);
+  return begin_spawned(S::make(frames().get(sizeof(S)), fn, args...), owner, l, in_background);
 }
 
 template <class F, class... A>
 auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn, A&... args) {
   using S = spawned_by<F, A...>;
   using handle = join_handle<typename S::value_type>;
-  if (void* block = frames.take(sizeof(S))) [[likely]]
+  if (void* block = frames().take(sizeof(S))) [[likely]]
     return handle(begin_spawned(S::make(block, fn, args...), owner, l, in_background));
   return handle(
       spawn_in_fresh_block<F, A...>(owner, l, in_background, std::move(fn), std::move(args)...));

@@ -52,8 +52,8 @@ struct final_awaiter {
 };
 
 struct task_promise : promise_base {
-  static void* operator new(std::size_t size) { return frames.get(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { frames.put(block, size); }
+  static void* operator new(std::size_t size) { return frames().get(size); }
+  static void operator delete(void* block, std::size_t size) noexcept { frames().put(block, size); }
   std::suspend_always initial_suspend() const noexcept { return {}; }
   final_awaiter final_suspend() const noexcept { return {}; }
 

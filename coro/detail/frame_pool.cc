@@ -3,7 +3,7 @@
 
 namespace eddy::detail {
 
-constinit thread_local frame_pool frames;
+constinit thread_local frame_pool frames_of_thread;
 
 void frame_pool::trim(std::size_t keep, std::size_t at_most) noexcept {
   for (node*& list : lists_) {

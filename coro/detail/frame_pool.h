@@ -17,11 +17,8 @@ class frame_pool {
       257;  // 4 KiB: g++ gives each co_await of a function room of its own
   static constexpr std::size_t largest = step * (classes - 1) + step / 2;
 
-  // (no_sanitize: linking statically, the linker turns the load of a thread-local address into an
-  // instruction that leaves the flags alone, and g++ 12 has its null check read them.)
-
   /// A block that was given back; null where there is none.
-  [[gnu::no_sanitize("null")]] void* take(std::size_t size) noexcept {
+  void* take(std::size_t size) noexcept {
     const std::size_t c = class_of(size);
     if (c >= classes) return nullptr;
     node* n = lists_[c];
@@ -30,13 +27,13 @@ class frame_pool {
     return n;
   }
   /// Throws std::bad_alloc.
-  [[gnu::no_sanitize("null")]] void* get(std::size_t size) {
+  void* get(std::size_t size) {
     if (void* block = take(size)) [[likely]]
       return block;
     ++fresh_;
     return ::operator new(class_of(size) * step + step / 2);
   }
-  [[gnu::no_sanitize("null")]] void put(void* block, std::size_t size) noexcept {
+  void put(void* block, std::size_t size) noexcept {
     const std::size_t c = class_of(size);
     if (c < classes && keeps_) [[likely]] {
       auto* n = static_cast<node*>(block);
@@ -72,6 +69,14 @@ class frame_pool {
 };
 
 /// (No destructor, so that an access needs no initialisation check.)
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local frame_pool frames;
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local frame_pool frames_of_thread;
+
+inline frame_pool& frames() noexcept {
+  frame_pool* p = &frames_of_thread;
+  // Where -fsanitize=null compares even such an address with null (else this is nothing): g++ 12
+  // takes the answer from the flags of an `add`, which the linker makes a `lea`, without flags.
+  if (!__builtin_constant_p(p != nullptr)) asm("" : "+r"(p));
+  return *p;
+}
 
 }  // namespace eddy::detail

@@ -50,7 +50,7 @@ void no_value(spawned_base& s) {
 
 root::root() noexcept {
   children.child_ended = &child_ended;
-  frames.runtime_made();
+  frames().runtime_made();
 }
 
 root::~root() {
@@ -60,7 +60,7 @@ root::~root() {
     s.next_sibling = s.previous_sibling = nullptr;
     s.joined = true;
   }
-  frames.runtime_ended();
+  frames().runtime_ended();
 }
 
 root& root::make(loop& l) {
@@ -101,7 +101,7 @@ void root::stop_background() noexcept {
 }
 
 void root::give_back_surplus() noexcept {
-  frames.give_back_surplus();
+  frames().give_back_surplus();
 }
 
 std::string root::describe() const {
