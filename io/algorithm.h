@@ -28,14 +28,15 @@ concept writable_stream = requires(S& s, const_buffer b) {
   requires std::same_as<detail::result_of<decltype(s.write(b))>, result<std::size_t>>;
 };
 
-/// Fills the whole buffer.
-///
-/// Result      success: buffer.size() bytes have come
-/// Errors      end_of_stream: it ended before; else the stream's own
-/// Cancel      stops the task; an unknown part has been read: close the stream
-/// Lifetime    stream and buffer must outlive the await
+namespace detail {
+
+/// A stream of eddy's own: it can move all of a buffer in one operation. (Exactly that: whoever
+/// derives from one may read and write otherwise.)
+template <class S>
+concept moves_whole = requires { requires std::same_as<typename S::moves_whole, S>; };
+
 template <readable_stream S>
-task<result<void>> read_exactly(S& stream, mutable_buffer buffer) {
+task<result<void>> read_parts(S& stream, mutable_buffer buffer) {
   mutable_buffer rest = buffer;
   while (!rest.empty()) {
     const result<std::size_t> n = co_await stream.read(rest);
@@ -46,14 +47,8 @@ task<result<void>> read_exactly(S& stream, mutable_buffer buffer) {
   co_return result<void>();
 }
 
-/// Writes all of it.
-///
-/// Result      success: data.size() bytes have been taken
-/// Errors      the stream's own; an unknown part has then been written
-/// Cancel      stops the task; an unknown part has been written: close the stream
-/// Lifetime    stream and data must outlive the await, the data unchanged
 template <writable_stream S>
-task<result<void>> write_all(S& stream, const_buffer data) {
+task<result<void>> write_parts(S& stream, const_buffer data) {
   const_buffer rest = data;
   while (!rest.empty()) {
     const result<std::size_t> n = co_await stream.write(rest);
@@ -61,6 +56,40 @@ task<result<void>> write_all(S& stream, const_buffer data) {
     rest = rest.from(*n);
   }
   co_return result<void>();
+}
+
+}  // namespace detail
+
+/// Fills the whole buffer.
+///
+/// Result      success: buffer.size() bytes have come
+/// Errors      end_of_stream: it ended before; else the stream's own
+/// Cancel      stops the task; an unknown part has been read: close the stream
+/// Lifetime    stream and buffer must outlive the await
+/// Cost        one operation, in a block of pooled memory; on a stream of the program's own a task
+template <readable_stream S>
+auto read_exactly(S& stream, mutable_buffer buffer) {
+  if constexpr (detail::moves_whole<S>) {
+    return stream.read_whole(buffer);
+  } else {
+    return detail::read_parts(stream, buffer);
+  }
+}
+
+/// Writes all of it. From the first byte to the last it is the stream's one write.
+///
+/// Result      success: data.size() bytes have been taken
+/// Errors      the stream's own; an unknown part has then been written
+/// Cancel      stops the task; an unknown part has been written: close the stream
+/// Lifetime    stream and data must outlive the await, the data unchanged
+/// Cost        one operation, in a block of pooled memory; on a stream of the program's own a task
+template <writable_stream S>
+auto write_all(S& stream, const_buffer data) {
+  if constexpr (detail::moves_whole<S>) {
+    return stream.write_whole(data);
+  } else {
+    return detail::write_parts(stream, data);
+  }
 }
 
 /// Reads `from` to its end and writes it all to `to`, whose end is left to the caller.

@@ -6,6 +6,7 @@
 
 #include <eddy/io/buffer.h>
 #include <eddy/io/detail/socket.h>
+#include <eddy/io/detail/whole.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
@@ -43,6 +44,11 @@ class pipe_reader {
   /// The descriptor; -1 once closed. It stays the reader's.
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// (for read_exactly)
+  using moves_whole = pipe_reader;
+  detail::whole_transfer read_whole(mutable_buffer b) {
+    return detail::whole_transfer(pipe_, verb::read, b.data(), b.size());
+  }
   /// (for the library)
   explicit pipe_reader(detail::descriptor pipe) noexcept : pipe_(std::move(pipe)) {}
 
@@ -83,6 +89,11 @@ class pipe_writer {
   /// The descriptor; -1 once closed. It stays the writer's.
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// (for write_all)
+  using moves_whole = pipe_writer;
+  detail::whole_transfer write_whole(const_buffer b) {
+    return detail::whole_transfer(pipe_, verb::write, b.data(), b.size());
+  }
   /// (for the library)
   explicit pipe_writer(detail::descriptor pipe) noexcept : pipe_(std::move(pipe)) {}
 

@@ -7,6 +7,7 @@
 
 #include <eddy/io/buffer.h>
 #include <eddy/io/detail/socket.h>
+#include <eddy/io/detail/whole.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/runtime/result.h>
 
@@ -91,6 +92,14 @@ class tcp_stream {
   /// is close-on-exec is the caller's choice.
   static result<tcp_stream> adopt(int descriptor) noexcept;
 
+  /// (for read_exactly and write_all)
+  using moves_whole = tcp_stream;
+  detail::whole_transfer read_whole(mutable_buffer b) {
+    return detail::whole_transfer(socket_, verb::receive, b.data(), b.size());
+  }
+  detail::whole_transfer write_whole(const_buffer b) {
+    return detail::whole_transfer(socket_, verb::send, b.data(), b.size());
+  }
   /// (for the library)
   explicit tcp_stream(detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
   static tcp_stream connected(detail::descriptor socket) noexcept;

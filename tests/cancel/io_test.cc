@@ -387,6 +387,50 @@ task<> a_file(world& w) {
   co_await finally(uses(), gone);
 }
 
+/// A stream that is stopped in the middle keeps an unknown part, but a part from the beginning.
+task<> all_of_a_buffer_in_parts(world& w) {
+  auto both = unix_stream::pair().value();
+  constexpr std::size_t size = 300'000;
+  const auto at = [](std::size_t i) { return static_cast<char>(i * 7 + i / 251); };
+  const auto writes = [&]() -> task<> {
+    const counted frame;
+    std::string data(size, ' ');
+    for (std::size_t i = 0; i < size; ++i) data[i] = at(i);
+    EXPECT_TRUE(co_await write_all(both.first, data));
+    EXPECT_TRUE(both.first.shutdown_write());
+  };
+  const auto reads = [&]() -> task<> {
+    const counted frame;
+    std::string data(size, ' ');
+    EXPECT_TRUE(co_await read_exactly(both.second, data));
+    for (std::size_t i = 0; i < size; ++i) {
+      if (data[i] != at(i)) {
+        ADD_FAILURE() << "not what was sent, at " << i;
+        break;
+      }
+    }
+  };
+  static_cast<void>(co_await when_all(writes(), reads()));
+  co_await w.hopping(1);
+}
+
+task<> a_close_under_parts_of_a_write(world& w) {
+  auto both = unix_stream::pair().value();
+  const auto writes = [&]() -> task<> {
+    const counted frame;
+    const std::string data(300'000, 'x');
+    EXPECT_EQ((co_await write_all(both.first, data)).error(), std::errc::operation_canceled);
+  };
+  const auto reads = [&]() -> task<> {
+    const counted frame;
+    std::string data(100'000, ' ');
+    EXPECT_TRUE(co_await read_exactly(both.second, data));
+    EXPECT_TRUE(co_await both.first.close());
+  };
+  static_cast<void>(co_await when_all(writes(), reads()));
+  co_await w.hopping(1);
+}
+
 constexpr scenario table[] = {
     {"AReadThatHasDataAlready", a_read_that_has_data_already},
     {"AReadThatWaits", a_read_that_waits},
@@ -414,6 +458,8 @@ constexpr scenario table[] = {
     {"AServerWithTwoClients", a_server_with_two_clients},
     {"Lines", lines},
     {"Copies", copies},
+    {"AllOfABufferInParts", all_of_a_buffer_in_parts},
+    {"ACloseUnderPartsOfAWrite", a_close_under_parts_of_a_write},
     {"APipe", a_pipe},
     {"AFile", a_file},
 };

@@ -166,6 +166,24 @@ TEST_P(allocations, APipeMakesNone) {
   });
 }
 
+TEST_P(allocations, AllOfABufferInManyPartsMakesNone) {
+  run([&]() -> task<> {
+    auto [near, far] = unix_stream::pair().value();
+    const std::vector<char> out(400'000);
+    std::vector<char> in(out.size());
+    // (fewer rounds: each has many parts)
+    std::uint64_t made = 0;
+    for (int i = 0; i < 50; ++i) {
+      const allocation_count now;
+      auto writing = spawn(write_all(near, out));
+      co_await ok(read_exactly(far, in));
+      co_await ok(writing);
+      if (i >= 10) made += now.now();
+    }
+    EXPECT_EQ(made, 0u);
+  });
+}
+
 TEST_P(allocations, AFileReadAndWrittenMakesNone) {
   runtime_options one_thread;
   one_thread.pool_threads = 1;  // another one would begin in the middle, when the first is late
@@ -342,7 +360,7 @@ TEST_P(allocations, AnIdleConnectionIsHeldIn448Bytes) {
     const auto bytes = static_cast<double>(memory_taken().bytes - before) / count;
     std::printf("an idle connection: %.1f bytes\n", bytes);
     // (clang lets what is not needed at the same time share room)
-    EXPECT_LE(bytes, 448.1);
+    EXPECT_LT(bytes, 449.0) << "(what was made once is spread over all)";
     pairs.clear();
   });
 #endif

@@ -1,9 +1,14 @@
 // read_exactly, write_all and copy over any stream, on every backend.
 #include "tests/support/io_test.h"
+#include "tests/support/runtime_test.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
+#include <eddy/coro/ok.h>
+#include <eddy/coro/timeout.h>
+#include <eddy/coro/when.h>
 #include <eddy/io/file.h>
 #include <eddy/io/pipe.h>
 
@@ -104,6 +109,113 @@ TEST_P(AlgorithmTest, CopyReportsTheErrorOfEitherSide) {
   });
 }
 
+/// A stream of the program's own: what eddy's move in one operation, this moves in a task.
+struct slow_stream : unix_stream {
+  explicit slow_stream(unix_stream s) noexcept : unix_stream(std::move(s)) {}
+  detail::transfer write(const_buffer data) noexcept {
+    ++writes;
+    return unix_stream::write(data.first(std::min<std::size_t>(data.size(), 10)));
+  }
+  detail::transfer read(mutable_buffer buffer) noexcept {
+    ++reads;
+    return unix_stream::read(buffer.first(std::min<std::size_t>(buffer.size(), 10)));
+  }
+  int writes = 0;
+  int reads = 0;
+};
+
+TEST_P(AlgorithmTest, WhatDerivesFromAStreamIsAskedForItsOwnReadsAndWrites) {
+  run([]() -> task<void> {
+    auto [one, other] = unix_stream::pair().value();
+    slow_stream near(std::move(one));
+    slow_stream far(std::move(other));
+    const std::string sent(95, 's');
+    std::string got(95, ' ');
+    const result<void> written = co_await write_all(near, sent);
+    const result<void> read = co_await read_exactly(far, got);
+    EXPECT_TRUE(written && read);
+    EXPECT_EQ(near.writes, 10);
+    EXPECT_EQ(far.reads, 10);
+    EXPECT_EQ(got, sent);
+  });
+}
+
+/// Text in which every place is known by what stands around it.
+std::string pattern(std::size_t size) {
+  std::string text(size, ' ');
+  for (std::size_t i = 0; i < size; ++i)
+    text[i] = static_cast<char>('!' + (i * 7 + i / 90 + i / 8100) % 90);
+  return text;
+}
+
+/// All that comes until the end.
+template <class S>
+task<std::string> rest_of(S& from) {
+  std::string all;
+  std::array<char, 5000> buffer;
+  for (;;) {
+    const result<std::size_t> n = co_await from.read(buffer);
+    EXPECT_TRUE(n) << n.error();
+    if (!n || *n == 0) co_return all;
+    all.append(buffer.data(), *n);
+  }
+}
+
+TEST_P(AlgorithmTest, AllOfAPipeMovesInParts) {
+  run([]() -> task<void> {
+    auto [reader, writer] = make_pipe().value();
+    const std::string sent = pattern(500'000);
+    std::string got(sent.size(), ' ');
+    auto reading = spawn(read_exactly(reader, got));
+    const result<void> written = co_await write_all(writer, sent);
+    EXPECT_TRUE(written) << written.error();
+    const result<void> read = co_await reading;
+    EXPECT_TRUE(read) << read.error();
+    EXPECT_TRUE(got == sent);
+  });
+}
+
+TEST_P(AlgorithmTest, AnErrorInTheMiddleIsReported) {
+  run([]() -> task<void> {
+    const std::string large = pattern(4 << 20);
+    {
+      auto [near, far] = co_await tcp_pair();
+      auto writing = spawn(write_all(near, large));
+      std::array<char, 1000> buffer;
+      const result<void> some = co_await read_exactly(far, buffer);
+      EXPECT_TRUE(some);
+      reset_at_close(far);
+      const result<void> closed = co_await far.close();
+      EXPECT_TRUE(closed);
+      const result<void> written = co_await writing;
+      EXPECT_TRUE(written.error() == std::errc::connection_reset ||
+                  written.error() == std::errc::broken_pipe)
+          << written.error();
+    }
+    auto [reader, writer] = make_pipe().value();
+    auto writing = spawn(write_all(writer, large));
+    std::array<char, 1000> buffer;
+    const result<void> some = co_await read_exactly(reader, buffer);
+    EXPECT_TRUE(some);
+    const result<void> closed = co_await reader.close();
+    EXPECT_TRUE(closed);
+    const result<void> written = co_await writing;
+    EXPECT_EQ(written.error(), std::errc::broken_pipe);
+  });
+}
+
+TEST_P(AlgorithmTest, ASecondWriteInTheMiddleAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = unix_stream::pair().value();
+                 const std::string large(4 << 20, 'l');
+                 spawn(write_all(near, large));
+                 co_await after_a_poll();
+                 const result<std::size_t> second = co_await near.write("x");
+                 EXPECT_TRUE(second);
+               }),
+               "^eddy: a second operation .*unix_stream::write");
+}
+
 TEST_P(AlgorithmTest, EachCanBeCancelledMidway) {
   for (const moment at : moments) {
     run([at]() -> task<void> {
@@ -120,6 +232,115 @@ TEST_P(AlgorithmTest, EachCanBeCancelledMidway) {
       EXPECT_TRUE(both);
     });
   }
+}
+
+// ---- One operation, on every backend ----
+
+class whole_transfers : public every_runtime {};
+EDDY_TEST_ON_EVERY_BACKEND(whole_transfers);
+
+TEST_P(whole_transfers, ManyPartsAreOneOperation) {
+  run([&]() -> task<void> {
+    auto [near, far] = unix_stream::pair().value();
+    const std::string sent = pattern(1'000'000);
+    auto writing = spawn(write_all(near, sent));
+    co_await after_a_poll();
+    std::string got;
+    std::array<char, 5000> buffer;
+    while (got.size() < sent.size()) {
+      EXPECT_EQ(rt().pending().operations, writing.done() ? 0u : 1u);
+      const result<std::size_t> n = co_await far.read(buffer);
+      EXPECT_TRUE(n);
+      if (!n) co_return;
+      got.append(buffer.data(), *n);
+    }
+    EXPECT_TRUE(got == sent);
+    const result<void> written = co_await writing;
+    EXPECT_TRUE(written);
+    // The other way round.
+    std::string back(sent.size(), ' ');
+    auto reading = spawn(read_exactly(near, back));
+    std::size_t left = sent.size();
+    while (left) {
+      EXPECT_FALSE(reading.done());
+      const result<std::size_t> n = co_await far.write(
+          const_buffer(sent.data() + sent.size() - left, std::min<std::size_t>(left, 7001)));
+      EXPECT_TRUE(n);
+      left -= n.value_or(left);
+    }
+    const result<void> read = co_await reading;
+    EXPECT_TRUE(read);
+    EXPECT_TRUE(back == sent);
+  });
+}
+
+TEST_P(whole_transfers, CancelledInTheMiddleAPartIsThereAndTheStreamIsFree) {
+  run([]() -> task<void> {
+    auto [near, far] = unix_stream::pair().value();
+    const std::string sent = pattern(1'000'000);
+    auto writing = spawn(write_all(near, sent));
+    std::array<char, 10> begin;
+    const result<void> begun = co_await read_exactly(far, begin);
+    EXPECT_TRUE(begun);
+    const bool stopped =
+        co_await stops_when_cancelled(std::move(writing), moment::inside_the_kernel);
+    EXPECT_TRUE(stopped);
+    std::array<char, 100> never;
+    const bool read_stopped =
+        co_await stops_when_cancelled(spawn(read_exactly(near, never)), moment::inside_the_kernel);
+    EXPECT_TRUE(read_stopped);
+    EXPECT_TRUE(near.shutdown_write());
+    const std::string got = std::string(begin.data(), begin.size()) + co_await rest_of(far);
+    EXPECT_LT(got.size(), sent.size());
+    EXPECT_TRUE(sent.starts_with(got));
+  });
+}
+
+TEST_P(whole_transfers, ADeadlineInTheMiddleIsTimedOut) {
+  run([]() -> task<void> {
+    auto [near, far] = unix_stream::pair().value();
+    const std::string large = pattern(1'000'000);
+    const result<void> written = co_await with_timeout(1ms, write_all(near, large));
+    EXPECT_EQ(written.error(), errc::timed_out);
+    std::array<char, 10> buffer;
+    const result<void> read = co_await with_timeout(1ms, read_exactly(near, buffer));
+    EXPECT_EQ(read.error(), errc::timed_out);
+  });
+}
+
+TEST_P(whole_transfers, ACloseInTheMiddleEndsIt) {
+  run([]() -> task<void> {
+    auto [near, far] = unix_stream::pair().value();
+    const std::string large = pattern(1'000'000);
+    auto writing = spawn(write_all(near, large));
+    std::array<char, 10> buffer;
+    auto reading = spawn(read_exactly(near, buffer));
+    const result<std::size_t> some = co_await far.write("some");
+    EXPECT_TRUE(some);
+    co_await after_a_poll();
+    const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed);
+    const result<void> written = co_await writing;
+    EXPECT_EQ(written.error(), std::errc::operation_canceled);
+    const result<void> read = co_await reading;
+    EXPECT_EQ(read.error(), std::errc::operation_canceled);
+  });
+}
+
+TEST_P(whole_transfers, TheyMoveUntilTheyAreAwaited) {
+  run([]() -> task<void> {
+    auto [near, far] = unix_stream::pair().value();
+    auto one = write_all(near, "hello");
+    auto other = std::move(one);
+    one = write_all(near, "dropped");
+    std::array<char, 5> buffer;
+    const auto [written, read] = co_await when_all(std::move(other), read_exactly(far, buffer));
+    EXPECT_TRUE(written && read);
+    EXPECT_EQ(std::string_view(buffer.data(), 5), "hello");
+    co_await ok(write_all(near, "again"));
+    co_await ok(read_exactly(far, buffer));
+    EXPECT_EQ(std::string_view(buffer.data(), 5), "again");
+  });
 }
 
 }  // namespace
