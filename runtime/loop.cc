@@ -187,7 +187,7 @@ void loop::sort_mail() noexcept {
 }
 
 /// Each operation is counted in exactly two places: begun, and reported.
-void loop::count(const operation& o, int change) noexcept {
+inline void loop::count(const operation& o, int change) noexcept {
   if (o.ask.what != verb::call && !o.background) [[likely]] {
     operations_ += static_cast<std::size_t>(change);
     return;

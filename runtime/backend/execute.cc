@@ -51,13 +51,18 @@ long poll_for(int descriptor, short events, bool may_wait) noexcept {
   return n < 0 ? n : p.revents;
 }
 
+/// (Not preadv2: where there are threads, the C library makes each such call a point of
+/// cancellation, which costs a twentieth of a cached read.)
+long read_cached(int descriptor, iovec& part, std::uint64_t offset) noexcept {
+  return ::syscall(SYS_preadv2, descriptor, &part, 1ul, static_cast<unsigned long>(offset),
+                   static_cast<unsigned long>(offset >> 16 >> 16), RWF_NOWAIT);
+}
+
 /// One read or write of what is left behind the first `skip` bytes. An offset of current_position
 /// is the kernel's -1.
 long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
   iovec part{at<char>(r.address) + skip, r.length - skip};
   const std::uint64_t offset = r.offset == current_position ? r.offset : r.offset + skip;
-  // (Not preadv2: where there are threads, the C library makes each call a point of cancellation,
-  // which costs a twentieth of a cached read.)
   return ::syscall(r.what == verb::read ? SYS_preadv2 : SYS_pwritev2, r.descriptor, &part, 1ul,
                    static_cast<unsigned long>(offset),
                    static_cast<unsigned long>(offset >> 16 >> 16), flags);
@@ -65,14 +70,13 @@ long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
 
 /// A regular file: all of it, up to its end or an error; what came before an error is the result.
 /// Without waiting: a read all of which is cached, else -1 and EAGAIN (a read that came short in
-/// the middle is for the pool as a whole).
-long transfer_file(const request& r, bool may_wait) noexcept {
+/// the middle is for the pool as a whole). `moved`: so much of it is done already.
+long transfer_file(const request& r, bool may_wait, std::uint32_t moved = 0) noexcept {
   if (!may_wait && (r.what == verb::write || r.offset == current_position)) {
     errno = EAGAIN;  // a write may block on memory; at the descriptor's own position nothing can be
                      // tried twice
     return -1;
   }
-  std::uint32_t moved = 0;
   do {
     long n = transfer(r, moved, may_wait ? 0 : RWF_NOWAIT);
     if (n < 0 && errno == EINTR) continue;
@@ -260,8 +264,11 @@ int execute(const request& r, bool may_wait) noexcept {
       n = ::recv(r.descriptor, at(r.address), r.length, flags);
     } else if (r.what == verb::send) {
       n = ::send(r.descriptor, at(r.address), r.length, flags | MSG_NOSIGNAL);
-    } else if (r.what == verb::read && r.seekable) {
-      n = transfer_file(r, false);
+    } else if (r.what == verb::read && r.seekable && r.offset != current_position) {
+      iovec whole{at<char>(r.address), r.length};
+      n = read_cached(r.descriptor, whole, r.offset);
+      if (n != static_cast<long>(r.length) && n != 0 && (n > 0 || errno != EAGAIN)) [[unlikely]]
+        n = transfer_file(r, false, n > 0 ? static_cast<std::uint32_t>(n) : 0);
     } else {
       return execute_any(r, false);
     }

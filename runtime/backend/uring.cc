@@ -103,19 +103,6 @@ std::uint32_t length_of(const request& r) noexcept {
   return std::min(r.length, most_bytes);
 }
 
-/// What there is most of goes ahead of the switch over all verbs.
-void prepare(io_uring_sqe& entry, const request& r) noexcept {
-  if (r.what == verb::receive) {
-    io_uring_prep_recv(&entry, r.descriptor, uring_pointer(r.address), r.length,
-                       static_cast<int>(r.options));
-  } else if (r.what == verb::send) {
-    io_uring_prep_send(&entry, r.descriptor, uring_pointer(r.address), r.length,
-                       static_cast<int>(r.options) | MSG_NOSIGNAL);
-  } else {
-    uring_prepare(entry, r);
-  }
-}
-
 /// What is left of a read or write of which `done` bytes are done.
 request rest_of(const request& r, std::uint32_t done) noexcept {
   request rest = r;
@@ -361,7 +348,7 @@ void uring::take_over(turn& t) noexcept {
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
     io_uring_sqe* q = io_uring_get_sqe(&ring);
-    prepare(*q, r);
+    uring_prepare(*q, r);
     q->user_data = o->handle;
   }
 }

@@ -53,7 +53,7 @@ std::uint8_t uring_opcode(verb v) noexcept {
   }
 }
 
-void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
+void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
   io_uring_sqe* q = &entry;
   const int flags = static_cast<int>(r.options);
   const char* path = uring_pointer<const char>(r.address);
@@ -65,11 +65,8 @@ void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
       io_uring_prep_write(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
       break;
     case verb::receive:
-      io_uring_prep_recv(q, r.descriptor, uring_pointer(r.address), r.length, flags);
-      break;
     case verb::send:
-      io_uring_prep_send(q, r.descriptor, uring_pointer(r.address), r.length, flags | MSG_NOSIGNAL);
-      break;
+      break;  // uring_prepare has them
     case verb::receive_message:
       io_uring_prep_recvmsg(q, r.descriptor, uring_pointer<msghdr>(r.address), r.options);
       break;
