@@ -8,7 +8,9 @@
 #include <source_location>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <eddy/coro/task.h>
 #include <eddy/io/detail/path.h>
 #include <eddy/runtime/result.h>
 
@@ -31,6 +33,13 @@ struct file_information {
   unsigned permissions = 0;  ///< the lower twelve bits of its mode
   std::uint64_t size = 0;
   std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds> modified;
+};
+
+/// A name in a directory.
+struct directory_entry {
+  directory_entry(std::string n, file_kind k) noexcept : name(std::move(n)), kind(k) {}
+  std::string name;
+  file_kind kind;  ///< of a symbolic link: that; `other` where the file system does not say
 };
 
 namespace detail {
@@ -86,6 +95,25 @@ detail::path_change remove_file(std::string path) noexcept;
 /// Cancel      not begun: stops the task. Begun: waited for
 /// Lifetime    the path is kept in the awaitable
 detail::path_change make_directory(std::string path, unsigned permissions = 0777) noexcept;
+
+/// Copies what a regular file has. Something that is named `to` keeps its permissions and gets the
+/// content; else a file is made with the permissions of `from`, less the process's umask.
+///
+/// Result      success
+/// Errors      no_such_file_or_directory, permission_denied, is_a_directory, no_space_on_device, …;
+///             invalid_argument: `from` is no regular file, or both names are the same file. Where
+///             it fails in the middle, `to` has been cut or has a part
+/// Cancel      stops the task between two parts: `to` has a part
+/// Lifetime    the paths are kept in the task
+task<result<void>> copy_file(std::string from, std::string to);
+
+/// What a directory has, without `.` and `..`; in no order.
+///
+/// Result      std::vector<directory_entry>
+/// Errors      no_such_file_or_directory, not_a_directory, permission_denied, …
+/// Cancel      stops the task between two parts
+/// Lifetime    the path is kept in the task
+task<result<std::vector<directory_entry>>> list_directory(std::string path);
 
 /// Removes an empty directory.
 ///

@@ -32,6 +32,7 @@ enum class verb : std::uint8_t {
   status,          // address: path, or null: of `descriptor`; offset: address of a struct statx; options: AT_ flags
   sync,            // options: 1: data only
   truncate,        // offset: the new size
+  list,            // descriptor: a directory; address, length  -> bytes of struct dirent64; 0: no more
   rename,          // address: from, offset: address of to
   remove,          // address: path, options: AT_REMOVEDIR or 0
   make_directory,  // address: path, length: permissions

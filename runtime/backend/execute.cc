@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -168,6 +169,8 @@ long once(const request& r, bool may_wait) noexcept {
       return r.options == 1 ? ::fdatasync(fd) : ::fsync(fd);
     case verb::truncate:
       return ::ftruncate(fd, static_cast<off_t>(r.offset));
+    case verb::list:
+      return ::getdents64(fd, at(r.address), r.length);
     case verb::rename:
       return ::renameat(AT_FDCWD, path(r), AT_FDCWD, at<const char>(r.offset));
     case verb::remove:

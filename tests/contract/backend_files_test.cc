@@ -2,6 +2,10 @@
 #include "tests/contract/backend_under_test.h"
 
 #include <cerrno>
+#include <set>
+#include <string>
+
+#include <dirent.h>
 
 namespace eddy::test {
 namespace {
@@ -93,6 +97,39 @@ TEST_P(every_backend, NamesAreMadeMovedAndRemoved) {
   EXPECT_EQ(b().finish(b().remove_path(folder, AT_REMOVEDIR)), -ENOTEMPTY);
   EXPECT_EQ(b().finish(b().remove_path(folder)), -EISDIR);
   EXPECT_EQ(b().finish(b().remove_path(to)), 0);
+  EXPECT_EQ(b().finish(b().remove_path(folder, AT_REMOVEDIR)), 0);
+}
+
+TEST_P(every_backend, AFolderIsListedInParts) {
+  const std::string folder = b().path("folder");
+  ASSERT_EQ(b().finish(ask_for(verb::make_directory, -1, folder.c_str(), 0700)), 0);
+  const std::string inner = folder + "/inner";
+  ASSERT_EQ(b().finish(ask_for(verb::make_directory, -1, inner.c_str(), 0700)), 0);
+  const std::string name = folder + "/a name that fills a part of its own";
+  const int file = b().finish(b().open_file(name, O_RDWR | O_CREAT));
+  ASSERT_GE(file, 0);
+  const int listed = b().finish(b().open_file(folder, O_RDONLY | O_DIRECTORY));
+  ASSERT_GE(listed, 0);
+  alignas(dirent64) char part[72];
+  std::multiset<std::string> names;
+  int n = 0;
+  int parts = 0;
+  for (; (n = b().finish(ask_for(verb::list, listed, part, sizeof part))) > 0; ++parts) {
+    for (int at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(part + at);
+      names.insert(std::string(entry->d_name) + (entry->d_type == DT_DIR ? "/" : ""));
+      at += entry->d_reclen;
+    }
+  }
+  EXPECT_EQ(n, 0);
+  EXPECT_GT(parts, 1);
+  EXPECT_EQ(names, (std::multiset<std::string>{"../", "./", "a name that fills a part of its own",
+                                               "inner/"}));
+  EXPECT_EQ(b().finish(ask_for(verb::list, file, part, sizeof part)), -ENOTDIR);
+  EXPECT_EQ(b().finish(ask_for(verb::list, 999, part, sizeof part)), -EBADF);
+  for (int d : {file, listed}) EXPECT_EQ(b().finish(ask_for(verb::close, d)), 0);
+  EXPECT_EQ(b().finish(b().remove_path(name)), 0);
+  EXPECT_EQ(b().finish(b().remove_path(inner, AT_REMOVEDIR)), 0);
   EXPECT_EQ(b().finish(b().remove_path(folder, AT_REMOVEDIR)), 0);
 }
 

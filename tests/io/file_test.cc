@@ -7,6 +7,8 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <set>
+#include <string>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -420,6 +422,88 @@ TEST_P(FileTest, NamesAreMadeChangedAndRemoved) {
         EXPECT_EQ(gone.error(), std::errc::no_such_file_or_directory);
       },
       file_with("content"), path("folder"));
+}
+
+TEST_P(FileTest, ADirectoryIsListed) {
+  run(
+      [](std::string folder) -> task<void> {
+        EXPECT_TRUE(co_await make_directory(folder));
+        const auto empty = co_await list_directory(folder);
+        EXPECT_TRUE(empty && empty->empty());
+        std::set<std::string> made;
+        for (int i = 0; i < 2000; ++i) {  // more than one part
+          const std::string name = "a file with a name of some length, number " + std::to_string(i);
+          const result<void> written = co_await write_file(folder + "/" + name, "");
+          EXPECT_TRUE(written);
+          made.insert(name);
+        }
+        EXPECT_TRUE(co_await make_directory(folder + "/inner"));
+        const auto entries = co_await list_directory(folder);
+        EXPECT_TRUE(entries);
+        std::set<std::string> found;
+        for (const directory_entry& entry : *entries) {
+          EXPECT_EQ(entry.kind, entry.name == "inner" ? file_kind::directory : file_kind::regular);
+          EXPECT_TRUE(found.insert(entry.name).second) << entry.name << " twice";
+        }
+        made.insert("inner");
+        EXPECT_EQ(found, made);
+      },
+      path("folder"));
+}
+
+TEST_P(FileTest, ListingSaysWhyItCannot) {
+  run(
+      [](std::string name, std::string folder) -> task<void> {
+        const auto no_directory = co_await list_directory(name);
+        EXPECT_EQ(no_directory.error(), std::errc::not_a_directory);
+        const auto missing = co_await list_directory(folder + "/none");
+        EXPECT_EQ(missing.error(), std::errc::no_such_file_or_directory);
+        const auto zero = co_await list_directory(std::string(1, '\0'));
+        EXPECT_EQ(zero.error(), std::errc::invalid_argument);
+      },
+      file_with("content"), path(""));
+}
+
+TEST_P(FileTest, AFileIsCopied) {
+  std::string content(1'000'000, 'x');
+  std::iota(content.begin(), content.end(), '\0');
+  const std::string from = file_with(content, "from");
+  ASSERT_EQ(::chmod(from.c_str(), 0640), 0);
+  const std::string over = file_with(std::string(2'000'000, 'y'), "over");
+  run(
+      [](std::string source, std::string fresh, std::string longer) -> task<void> {
+        EXPECT_TRUE(co_await copy_file(source, fresh));
+        EXPECT_TRUE(co_await copy_file(source, longer));
+        const auto made = co_await file_status(fresh);
+        EXPECT_TRUE(made);
+        EXPECT_EQ(made->permissions & 0770u, 0640u);
+      },
+      from, path("fresh"), over);
+  EXPECT_EQ(content_of(path("fresh")), content);
+  EXPECT_EQ(content_of(over), content);
+}
+
+TEST_P(FileTest, CopyingSaysWhyItCannot) {
+  run(
+      [](std::string name, std::string folder) -> task<void> {
+        const auto missing = co_await copy_file(folder + "/none", folder + "/copy");
+        EXPECT_EQ(missing.error(), std::errc::no_such_file_or_directory);
+        const auto no_file = co_await copy_file(folder, folder + "/copy");
+        EXPECT_EQ(no_file.error(), std::errc::is_a_directory);
+        const auto onto_folder = co_await copy_file(name, folder);
+        EXPECT_EQ(onto_folder.error(), std::errc::is_a_directory);
+        const auto device = co_await copy_file("/dev/null", folder + "/copy");
+        EXPECT_EQ(device.error(), std::errc::invalid_argument);
+        const auto onto_itself = co_await copy_file(name, name);
+        EXPECT_EQ(onto_itself.error(), std::errc::invalid_argument);
+        const auto full = co_await copy_file(name, "/dev/full");
+        EXPECT_EQ(full.error(), std::errc::no_space_on_device);
+        const auto none = co_await file_status(folder + "/copy");
+        EXPECT_EQ(none.error(), std::errc::no_such_file_or_directory);
+        const auto kept = co_await read_file(name);
+        EXPECT_TRUE(kept && *kept == "content");
+      },
+      file_with("content"), path("."));
 }
 
 TEST_P(FileTest, APathMayBeATemporaryAndTheAwaitableMayBeMoved) {

@@ -168,6 +168,8 @@ int fake_backend::answer(const request& r) {
   object* o = find(r.descriptor);
   if (!o) return -EBADF;
   switch (r.what) {
+    case verb::list:
+      return list(r, *o);
     case verb::read:
     case verb::write:
       if (o->content) return transfer_file(r, *o);

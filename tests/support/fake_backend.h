@@ -91,6 +91,7 @@ class fake_backend final : public detail::backend {
   int ready(object&, std::uint32_t events);
   int open(const request&);
   int status(const request&);
+  int list(const request&, object&);
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path, bool directory);
   int make_directory(const std::string& path);

@@ -1,8 +1,12 @@
 // The files, folders and devices of the world in memory.
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <utility>
+#include <vector>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -89,6 +93,38 @@ int fake_backend::status(const request& r) {
                 : content->kind == node::file    ? S_IFREG
                                                  : S_IFCHR;
   return 0;
+}
+
+/// As getdents64 does: what fits into the buffer, and goes on there the next time.
+int fake_backend::list(const request& r, object& o) {
+  if (!o.content || o.content->kind != node::directory) return -ENOTDIR;
+  std::string folder;
+  for (const auto& [path, content] : files_) {
+    if (content == o.content) folder = path == "/" ? path : path + "/";
+  }
+  std::vector<std::pair<std::string, unsigned char>> entries{{".", DT_DIR}, {"..", DT_DIR}};
+  for (auto i = files_.lower_bound(folder); i != files_.end() && i->first.rfind(folder, 0) == 0;
+       ++i) {
+    std::string name = i->first.substr(folder.size());
+    if (name.empty() || name.find('/') != name.npos) continue;
+    entries.emplace_back(std::move(name), i->second->kind == node::directory ? DT_DIR
+                                          : i->second->kind == node::file    ? DT_REG
+                                                                             : DT_CHR);
+  }
+  std::size_t used = 0;
+  for (; o.position < entries.size(); ++o.position) {
+    const auto& [name, kind] = entries[o.position];
+    const std::size_t length = (offsetof(dirent64, d_name) + name.size() + 1 + 7) / 8 * 8;
+    if (used + length > r.length) return used ? static_cast<int>(used) : -EINVAL;
+    dirent64 entry{};
+    entry.d_ino = 1;
+    entry.d_reclen = static_cast<unsigned short>(length);
+    entry.d_type = kind;
+    std::memcpy(entry.d_name, name.c_str(), name.size() + 1);
+    std::memcpy(at(r.address) + used, &entry, length);
+    used += length;
+  }
+  return static_cast<int>(used);
 }
 
 int fake_backend::rename(const std::string& from, const std::string& to) {
