@@ -161,7 +161,7 @@ bool same_file(const struct statx& a, const struct statx& b) noexcept {
 
 /// From one descriptor to the other, from the beginning to the end.
 task<result<void>> copy_content(descriptor& source, descriptor& target) {
-  constexpr std::size_t part = 256 * 1024;
+  constexpr std::size_t part = 256 << 10;
   const auto buffer = std::make_unique_for_overwrite<char[]>(part);
   for (std::uint64_t offset = 0;;) {
     const result<std::size_t> read = co_await file_operation<std::size_t>(
@@ -210,7 +210,7 @@ task<result<std::vector<directory_entry>>> list_directory(std::string path) {
       co_await open_path(list_kind, std::move(path), O_RDONLY | O_DIRECTORY, 0);
   if (!folder) co_return folder.error();
   std::vector<directory_entry> entries;
-  constexpr std::size_t part = 32 * 1024;
+  constexpr std::size_t part = 32 << 10;
   const auto buffer = std::make_unique_for_overwrite<char[]>(part);
   for (;;) {
     request r = asking(verb::list);

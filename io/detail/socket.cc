@@ -203,7 +203,7 @@ accept_wait::accept_wait(listener& from, const io_kind& kind) noexcept
     : io_wait(&from.socket, kind, accept_request()), from_(&from), told_(close_told) {}
 
 accept_wait::accept_wait(accept_wait&& other) noexcept
-    : io_wait(std::move(other)), from_(other.from_), told_(close_told) {}
+    : io_wait(static_cast<io_wait&&>(other)), from_(other.from_), told_(close_told) {}
 
 void accept_wait::begin_accept() noexcept {
   const bool waits = std::exchange(from_->exhausted, false) && from_->closes == closes_here() &&
