@@ -402,9 +402,11 @@ void epoll_backend::run_runnable(turn& t) {
     const std::int32_t descriptor = first_runnable_;
     entry& e = entries_[static_cast<std::size_t>(descriptor)];
     if (e.next_runnable != none) {  // of many, each is cold: on its way meanwhile
-      const operation* o = entries_[static_cast<std::size_t>(e.next_runnable)].waiting[reading];
-      __builtin_prefetch(o);
-      __builtin_prefetch(reinterpret_cast<const char*>(o) + 64);
+      const entry& next = entries_[static_cast<std::size_t>(e.next_runnable)];
+      if (const operation* o = next.waiting[reading]) {
+        __builtin_prefetch(o);
+        __builtin_prefetch(reinterpret_cast<const char*>(o) + 64);
+      }
     }
     for (unsigned s : {reading, writing}) {
       operation* o = e.waiting[s];
