@@ -33,7 +33,7 @@ struct generator_promise final : task_promise {
       promise_base& p = h.promise();
       p.where = where;
       p.end = ending::value;  // this step has ended
-      if (!p.inline_start) go_on_after(*p.of->home, p);
+      if (!p.inline_start) go_on_after(p);
     }
     void await_resume() const noexcept {}
   };
@@ -135,7 +135,7 @@ class async_generator<T>::awaiter : public detail::awaiter_tag {
     detail::promise_base& mine = h.promise();
     mine.where = where;
     if (mine.of->stop_requested) {
-      detail::unwind_next(*mine.of->home, mine);
+      detail::unwind_next(mine);
       return true;
     }
     generator_.waiting_ = began_ = true;
@@ -143,6 +143,7 @@ class async_generator<T>::awaiter : public detail::awaiter_tag {
     body.parent = &mine;
     body.of = mine.of;
     body.end = detail::ending::none;
+    body.inline_start = true;
     body.element.reset();
     return !detail::start_nested(body, generator_.handle_);
   }

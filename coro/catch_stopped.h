@@ -23,8 +23,8 @@ class catch_stopped_awaiter : public scope<catch_stopped_awaiter<A>, A> {
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "catch_stopped";

@@ -33,8 +33,8 @@ class ok_awaiter : public scope<ok_awaiter<A>, A> {
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "ok";
@@ -52,7 +52,7 @@ class ok_awaiter : public scope<ok_awaiter<A>, A> {
   void leave_task() noexcept {
     promise_base& p = this->waiter();
     give_(p, this->body_.out.value().error());
-    if (!p.inline_start) go_on_after(*p.of->home, p);
+    if (!p.inline_start) go_on_after(p);
   }
   bool stays_after_start() noexcept {
     this->leave();

@@ -55,7 +55,8 @@ struct main_of : main_chain {
       task<T> t = self.make();
       promise<T>& p = t.release().promise();
       p.of = &self;
-      resume_next(l, p);
+      p.inline_start = false;
+      resume_next(p);
     } catch (...) {
       self.out.set_error(std::current_exception());
       self.end = ending::error;

@@ -20,8 +20,8 @@ class shield_awaiter : public scope<shield_awaiter<A>, A, true> {
   raw_result_of<A> await_resume() { return pass_on<raw_result_of<A>>(this->body_.out); }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "shield";
@@ -47,8 +47,8 @@ class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
   raw_result_of<A> await_resume() { return pass_on<raw_result_of<A>>(this->body_.out); }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "finally";

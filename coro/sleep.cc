@@ -9,10 +9,7 @@ constinit const wait_type sleep_awaiter::wait{wait_work, "sleep", &sleep_awaiter
 
 void sleep_awaiter::cancel(work& w, ask_list&) noexcept {
   auto& self = static_cast<sleep_awaiter&>(static_cast<timer&>(static_cast<linked_work&>(w)));
-  if (is_ready(self)) {
-    stop_ready(self);
-    return;
-  }
+  if (is_stopped(self)) return;  // (asked before, now by force)
   chain& c = *waiter_of(self).of;
   c.home->cancel_timer(self, c.background);
   make_stopped(self);

@@ -75,7 +75,7 @@ struct spawned_call final : spawned<T> {
       : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
   ~spawned_call() {
     if constexpr (!std::is_trivially_destructible_v<stored>) {
-      if (this->end == ending::value) std::destroy_at(&this->value());
+      if (this->has_value()) std::destroy_at(&this->value());
     }
   }
 
@@ -98,14 +98,11 @@ struct spawned_call final : spawned<T> {
 
   static void begin(work* w) noexcept {
     spawned_call& self = of(w);
-    loop& l = *self.home;
-    self.type = &ended_type;
     if (self.stop_requested) [[unlikely]] {
-      self.finish_without_value(nullptr);  // cancelled before it began: it never begins
-      settle(l);
+      self.finish_stopped();  // cancelled before it began: it never begins
       return;
     }
-    l.running = &self;
+    self.home->running = &self;
     promise<T>* p = nullptr;
     try {
       task<T> t = std::apply(
@@ -113,29 +110,27 @@ struct spawned_call final : spawned<T> {
           self.made_of.arguments);
       p = &t.release().promise();
     } catch (...) {
-      self.finish_without_value(std::current_exception());
-      settle(l);
+      self.finish_with_current_exception();
       return;
     }
     p->of = &self;
-    p->inline_start = true;
     std::coroutine_handle<promise<T>>::from_promise(*p).resume();
-    if (p->end != ending::none) {
+    if (p->end != ending::none) [[likely]] {
       self.finish(*p);
-    } else {
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-      if (p->where.line() == 0) [[unlikely]]
-        body_was_not_compiled();
-#endif
-      p->inline_start = false;
+      return;
     }
-    settle(l);
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+    if (p->where.line() == 0) [[unlikely]]
+      body_was_not_compiled();
+#endif
+    p->inline_start = false;
+    self.type = &ended_type;
   }
 
   static void ended(work* w) noexcept {
     spawned_call& self = of(w);
     if (self.end == ending::stopped) {
-      self.finish_without_value(nullptr);  // its frames are gone
+      self.finish_stopped();  // its frames are gone
     } else {
       self.finish(static_cast<promise<T>&>(*self.ended_frame));
     }
@@ -144,10 +139,8 @@ struct spawned_call final : spawned<T> {
   /// The frame has ended: its end is moved here.
   void finish(promise<T>& p) noexcept {
     const auto frame = std::coroutine_handle<promise<T>>::from_promise(p);
-    if (p.end == ending::error) {
-      std::exception_ptr e = std::move(p.error);
-      frame.destroy();
-      finish_without_value(std::move(e));
+    if (p.end == ending::error) [[unlikely]] {
+      finish_with_error(p);
       return;
     }
     if constexpr (std::is_void_v<T>) {
@@ -170,17 +163,15 @@ struct spawned_call final : spawned<T> {
         }
         frame.destroy();
         if (e) {
-          finish_without_value(std::move(e));
+          made_of.~content();
+          keep_error(std::move(e));
           return;
         }
         made_of.~content();
         try {
           std::construct_at(static_cast<stored*>(this->room()), std::move(*value));
         } catch (...) {
-          std::construct_at(static_cast<std::exception_ptr*>(this->room()),
-                            std::current_exception());
-          this->end = ending::error;
-          this->has_ended();
+          keep_error(std::current_exception());
           return;
         }
       }
@@ -188,15 +179,25 @@ struct spawned_call final : spawned<T> {
     this->end = ending::value;
     this->has_ended();
   }
-  /// Null: stopped.
-  void finish_without_value(std::exception_ptr e) noexcept {
+  // The other ends are functions of their own, so that the common one saves fewer registers.
+  [[gnu::noinline]] void finish_with_error(promise<T>& p) noexcept {
+    std::exception_ptr e = std::move(p.error);
+    std::coroutine_handle<promise<T>>::from_promise(p).destroy();
     made_of.~content();
-    if (e) {
-      std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::move(e));
-      this->end = ending::error;
-    } else {
-      this->end = ending::stopped;
-    }
+    keep_error(std::move(e));
+  }
+  [[gnu::noinline]] void finish_with_current_exception() noexcept {
+    made_of.~content();
+    keep_error(std::current_exception());
+  }
+  [[gnu::noinline]] void finish_stopped() noexcept {
+    made_of.~content();
+    this->end = ending::stopped;
+    this->has_ended();
+  }
+  void keep_error(std::exception_ptr e) noexcept {
+    std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::move(e));
+    this->end = ending::error;
     this->has_ended();
   }
 
@@ -239,8 +240,8 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
                      std::source_location where = std::source_location::current()) noexcept {
     if (!enter(*this, h.promise(), wait, where)) return;
     if (spawned_.owner) {
-      loop& home = *spawned_.home;
-      if (&home != h.promise().of->home) [[unlikely]]
+      const loop& home = *spawned_.home;
+      if (&home != current_loop) [[unlikely]]
         check_wake(home);
       spawned_.add_joiner(*this);
     } else {
@@ -254,26 +255,26 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
  private:
   static void cancel(work& w, ask_list&) noexcept {
     auto& self = static_cast<join_awaiter_base&>(static_cast<linked_work&>(w));
-    if (is_ready(self)) {
+    if (!self.spawned_.owner) {
       stop_ready(self);
-      return;
+    } else if (!is_stopped(self)) {
+      self.spawned_.remove_joiner(self);
+      make_stopped(self);
     }
-    self.spawned_.remove_joiner(self);
-    make_stopped(self);
   }
   static constexpr wait_type wait{wait_work, "join", &cancel, nullptr};
 };
 
-/// It has ended otherwise (throws), or its value was taken before (aborts).
+/// It has ended otherwise (throws: with that it is joined), or its value was taken before (aborts).
 [[noreturn]] void no_value(spawned_base&);
 
 /// The end of a joined task, as a value or an exception.
 template <class T>
 T take_end(spawned<T>& s) {
-  if (s.end != ending::value || s.taken) [[unlikely]]
+  if (s.end != ending::value) [[unlikely]]
     no_value(s);
   if constexpr (!std::is_void_v<T>) {
-    s.taken = true;
+    s.end = ending::taken;
     return std::move(s.value());
   }
 }
@@ -295,11 +296,11 @@ class [[nodiscard]] join_result {
     if (spawned_) spawned_->release();
   }
 
-  bool has_value() const noexcept { return spawned_->end == detail::ending::value; }
+  bool has_value() const noexcept { return spawned_->has_value(); }
   bool stopped() const noexcept { return spawned_->end == detail::ending::stopped; }
   /// Null where it did not end with one.
   std::exception_ptr exception() const noexcept {
-    return spawned_->end == detail::ending::error ? spawned_->error() : nullptr;
+    return spawned_->has_error() ? spawned_->error() : nullptr;
   }
   /// The value, moved out (for all handles and results of the task together: once, a second time
   /// aborts). Rethrows an exception; throws stopped_error where the task was stopped.
@@ -333,17 +334,14 @@ class join_handle {
   class value_awaiter : public detail::join_awaiter_base<T> {
    public:
     using detail::join_awaiter_base<T>::join_awaiter_base;
-    T await_resume() {
-      this->spawned_.joined = true;
-      return detail::take_end(this->spawned_);
-    }
+    T await_resume() { return detail::take_end(this->spawned_); }
   };
   /// (the awaiter of `co_await handle.join()`)
   class join_awaiter : public detail::join_awaiter_base<T> {
    public:
     using detail::join_awaiter_base<T>::join_awaiter_base;
     join_result<T> await_resume() noexcept {
-      this->spawned_.joined = true;
+      this->spawned_.has_been_told();
       return join_result<T>(this->spawned_);
     }
   };
@@ -419,7 +417,8 @@ template <class F, class... A>
 }
 
 template <class F, class... A>
-auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn, A&... args) {
+[[gnu::always_inline]] inline auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn,
+                                            A&... args) {
   using S = spawned_by<F, A...>;
   using handle = join_handle<typename S::value_type>;
   if (void* block = frames().take(sizeof(S))) [[likely]]
@@ -448,7 +447,7 @@ auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A& a) {
 /// moving the arguments throws.
 template <class F, class... A>
   requires detail::task_function<F, A...>
-auto spawn(F fn, A... args) {
+[[gnu::always_inline]] inline auto spawn(F fn, A... args) {
   detail::loop& l = detail::need_loop();
   return detail::spawn_in(detail::root::of(l).children, l, false, fn, args...);
 }

@@ -46,7 +46,8 @@ struct final_awaiter {
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h) const noexcept {
     promise_base& p = h.promise();
-    if (!p.inline_start) go_on_after(*p.of->home, p);
+    if (!p.inline_start) [[unlikely]]
+      go_on_after(p);
   }
   void await_resume() const noexcept {}
 };

@@ -7,7 +7,7 @@ using namespace detail;
 
 void task_group::ask_all(ask_list& asked) noexcept {
   if (body_) asked.ask(*body_);
-  children_.ask_children(asked);
+  ask_children(asked);
 }
 
 void task_group::cancel() noexcept {
@@ -28,7 +28,7 @@ void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
   if (child.end == ending::stopped) {
     if (g.above_->stop_requested) g.stopped_from_outside_ = true;
   } else if (child.end == ending::error) {
-    child.joined = true;  // the group delivers it
+    child.has_been_told();  // (by the group)
     g.fail(child.own_type().error(child));
   }
 }

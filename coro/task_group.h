@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <optional>
 #include <source_location>
 #include <type_traits>
 #include <utility>
@@ -25,7 +24,7 @@ class group_awaiter;
 }
 
 /// Given to the body of with_task_group. Its loop's thread only.
-class task_group {
+class task_group : detail::task_owner {
  public:
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
@@ -35,13 +34,13 @@ class task_group {
   /// cancelled it never begins.
   template <class F, class... A>
     requires detail::task_function<F, A...>
-  auto spawn(F fn, A... args) {
-    return detail::spawn_in(children_, home(), above_->background, fn, args...);
+  [[gnu::always_inline]] auto spawn(F fn, A... args) {
+    return detail::spawn_in(*this, home(), above_->background, fn, args...);
   }
   template <detail::our_awaitable A>
     requires(!std::is_lvalue_reference_v<A>)
   auto spawn(A&& aw) {
-    return detail::spawn_awaitable_in(children_, home(), above_->background, aw);
+    return detail::spawn_awaitable_in(*this, home(), above_->background, aw);
   }
 
   class awaiter;
@@ -57,33 +56,27 @@ class task_group {
   /// Asks the body and all children to stop. The group then returns in the ordinary way. Runs no
   /// user code.
   void cancel() noexcept;
-  std::size_t size() const noexcept { return children_.live; }
+  std::size_t size() const noexcept { return live; }
 
  protected:
-  task_group() noexcept {
-    children_.group = this;
-    children_.child_ended = &child_ended;
-  }
+  task_group() noexcept { task_owner::child_ended = &child_ended; }
 
  private:
   template <class F>
   friend class detail::group_awaiter;
-  struct owner : detail::task_owner {
-    task_group* group = nullptr;
-  };
   detail::loop& home() const noexcept {
     detail::loop& l = *above_->home;
-    if (&l != detail::current_loop) [[unlikely]]
-      l.check_thread();
+    if (&l == detail::current_loop) [[likely]]
+      return *detail::current_loop;
+    l.check_thread();
     return l;
   }
   void ask_all(detail::ask_list& asked) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
-  static task_group& of(detail::task_owner& o) noexcept { return *static_cast<owner&>(o).group; }
+  static task_group& of(detail::task_owner& o) noexcept { return static_cast<task_group&>(o); }
   static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
   static void wake_waiting(detail::task_owner& owner) noexcept;
 
-  owner children_;
   detail::chain* above_ = nullptr;     // the chain that awaits the group
   detail::chain* body_ = nullptr;      // null: the body has ended
   bool stopped_from_outside_ = false;  // a child was
@@ -94,14 +87,14 @@ class task_group {
 class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
  public:
   explicit awaiter(task_group& g) noexcept : group_(g) {}
-  bool await_ready() const noexcept { return !group_.children_.live && detail::may_take(); }
+  bool await_ready() const noexcept { return !group_.live && detail::may_take(); }
   template <detail::our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
     if (!detail::enter(*this, h.promise(), wait_, where)) return;
-    if (group_.children_.live) {
+    if (group_.live) {
       group_.waiting_.push(*this);
-      if (!group_.children_.all_ended) group_.children_.all_ended = &wake_waiting;
+      if (!group_.all_ended) group_.await_all(&wake_waiting);
     } else {
       detail::make_ready(*this);
     }
@@ -146,22 +139,21 @@ class group_awaiter : boundary {
     enter_boundary(h.promise(), wait, where);
     group_.self = this;
     group_.above_ = &above();
-    group_.children_.stopping = above().stop_requested;
+    group_.stopping = above().stop_requested;
     try {
       body_task body = make_(group_);
-      body_.emplace(static_cast<body_task&&>(body));
-      body_->prepare(*this, waiter(), false);
-      group_.body_ = &body_->inner;
-      if (!body_->start()) return true;
+      body_.prepare(*this, waiter(), false);
+      group_.body_ = &body_.inner;
+      if (!body_.start(std::move(body))) return true;
       body_ended();
     } catch (...) {
       group_.fail(std::current_exception());  // of the callable itself
     }
-    if (group_.children_.live) {
-      group_.children_.all_ended = &all_ended;
+    if (group_.live) {
+      group_.await_all(&all_ended);
       return true;
     }
-    if (stops()) {
+    if (stops()) [[unlikely]] {
       stop();
       return true;
     }
@@ -171,44 +163,43 @@ class group_awaiter : boundary {
   T await_resume() {
     if (group_.error_) std::rethrow_exception(std::move(group_.error_));
     if constexpr (std::is_void_v<T>) {
-      if (body_->out.how() != ending::stopped) body_->out.take();
+      return;  // (its exception is the group's)
     } else {
-      if (body_->out.how() == ending::stopped)
-        throw stopped_error();  // by the group's own cancel()
-      return body_->out.take();
+      if (body_.out.how() == ending::stopped) throw stopped_error();  // by the group's own cancel()
+      return body_.out.take();
     }
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   struct group_with_owner : task_group {
     group_awaiter* self = nullptr;
   };
 
   void body_ended() noexcept {
     group_.body_ = nullptr;
-    if (body_->out.how() == ending::error) group_.fail(body_->out.error());
+    if (body_.out.how() == ending::error) group_.fail(body_.out.error());
   }
   bool stops() const noexcept {
-    return !group_.error_ && above().stop_requested &&
-           (group_.stopped_from_outside_ ||
-            (body_ && const_cast<group_awaiter*>(this)->body_->out.how() == ending::stopped));
+    return above().stop_requested && !group_.error_ &&
+           (group_.stopped_from_outside_ || body_.out.how() == ending::stopped);
   }
   void ended(auto&) noexcept {
     body_ended();
-    if (group_.children_.live) {
-      group_.children_.all_ended = &all_ended;
+    if (group_.live) {
+      group_.await_all(&all_ended);
     } else {
       finish();
     }
   }
   static void all_ended(task_owner& owner) noexcept {
-    if (!task_group::of(owner).waiting_.empty()) task_group::wake_waiting(owner);
+    if (!task_group::of(owner).waiting_.empty()) [[unlikely]]
+      task_group::wake_waiting(owner);
     static_cast<group_with_owner&>(task_group::of(owner)).self->finish();
   }
   void finish() noexcept {
-    if (stops()) {
+    if (stops()) [[unlikely]] {
       stop();
     } else {
       deliver();
@@ -222,13 +213,14 @@ class group_awaiter : boundary {
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
     const auto& g = static_cast<const group_awaiter&>(static_cast<const boundary&>(w)).group_;
     if (g.body_) f(x, *g.body_);
-    for (const spawned_base* s = g.children_.first(); s; s = g.children_.after(*s)) f(x, *s);
+    for (const spawned_base* s = g.first(); s; s = g.after(*s)) f(x, *s);
   }
   static constexpr wait_type wait{wait_work, "with_task_group", &cancel, &visit};
 
   F& make_;
   group_with_owner group_;
-  std::optional<branch<body_task&&, group_awaiter>> body_;
+  struct body_branch : task_branch<T, group_awaiter, body_branch> {};
+  body_branch body_;
 };
 
 template <class F>

@@ -52,8 +52,8 @@ class timeout_awaiter : public scope<timeout_awaiter<A, End...>, A> {
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "with_timeout";

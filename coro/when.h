@@ -61,8 +61,8 @@ class when_awaiter : when_boundary {
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   /// Branches start as calls, in order: the base takes the last in first.
   template <std::size_t... I>
   void start(std::index_sequence<I...>) noexcept {
@@ -160,15 +160,15 @@ class when_all_vector_awaiter : when_boundary {
   }
 
  private:
-  template <class, class, bool>
-  friend class branch;
+  template <class, class, class>
+  friend class branch_root;
   void ask_all(ask_list& list) noexcept {
     for (auto& b : branches_) list.ask(b->inner);
   }
   /// (What stands there goes before this: the base takes the last in first.)
   void begin_later() noexcept {
     if (std::exchange(begins_, true)) return;
-    at_base(*above().home, begin_);
+    at_base(begin_);
   }
   void begin_next() noexcept {
     begins_ = false;

@@ -26,7 +26,7 @@ class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, wor
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
     if (!enter(*this, h.promise(), wait, where)) return;
-    loop& l = *h.promise().of->home;
+    loop& l = *current_loop;
     if constexpr (Where == hop::next_tick) {
       l.make_ready(*this);
     } else if constexpr (Where == hop::yield) {

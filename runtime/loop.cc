@@ -35,6 +35,21 @@ inline bool loop::must_poll() const noexcept {
   return mail_waits();
 }
 
+/// The common case of a tick, found out at once: the phases after `pending` have nothing to do.
+inline bool loop::has_only_postponed() const noexcept {
+  return !postponed_.empty() &&
+         !(operations_ | pool_work_ | hooks_ | closing_count_ |
+           static_cast<unsigned>(mail_left_)) &&
+         immediates_.empty() && outside_->inbox.empty() && ticks_ % 4096 != 0;
+}
+
+[[gnu::noinline]] void loop::run_microtasks() noexcept {
+  while (!microtasks_.empty() && charge()) {
+    microtasks_.pop_first()->run();
+    settle();
+  }
+}
+
 /// Runs what stands in the list now; what is added meanwhile stays for the next tick. Everything
 /// that one item makes ready runs before the next item.
 void loop::run_list(work_list<>& list, work_list<>& snapshot) noexcept {
@@ -53,9 +68,10 @@ void loop::run_list(work_list<>& list, work_list<>& snapshot) noexcept {
   budget_left_ = budget_;
 
   if (!timers_.empty()) take_due_timers();  // 1 timers: what is due is made ready
-  run_pending();             // 2 pending: left over, then those timers, then what was postponed
-  if (hooks_) run_hooks(0);  // 3 idle
-  if (hooks_) run_hooks(1);  //   prepare
+  run_pending();  // 2 pending: left over, then those timers, then what was postponed
+  if (has_only_postponed()) return;
+  if (hooks_) run_hooks(0);          // 3 idle
+  if (hooks_) run_hooks(1);          //   prepare
   if (must_poll()) poll(may_sleep);  // 4 poll: hand over, wait, take three lists, then resume
   if (hooks_ || !immediates_.empty() || ticks_ % 4096 == 0) run_check();  // 5 check
   if (closing_count_) run_closing();                                      // 6 close
@@ -86,8 +102,7 @@ void loop::take_due_timers() noexcept {
 inline void loop::run_pending() noexcept {
   drain();
   if (!due_.empty()) run_list(due_, due_);  // (nothing adds to it here)
-  postponed_now_ = postponed_.take();
-  while (work* w = postponed_now_) {
+  for (work* w = postponed_.take(); w; w = postponed_now_) {
     postponed_now_ = w->next;
     w->run();
     drain();
@@ -336,7 +351,7 @@ bool loop::is_pending(bool in_background) const noexcept {
   if (operations_ > background_operations_ || pool_work_ > background_pool_work_) return true;
   if (closing_count_) return true;
   for (const work_queue* queue : {&microtasks_, &postponed_}) {
-    for (const work* w = queue->front(); w; w = w->next) {
+    for (const work* w = queue->front(); w; w = queue->after(*w)) {
       if (counts(*w)) return true;
     }
   }
@@ -386,7 +401,7 @@ void loop::end_run() {
 /// Ticks until every task, which has been asked to stop, has ended. False: some cannot be ended.
 bool loop::run_tasks_to_end() {
   ends_background_ = true;
-  const auto left = [this] { return tasks->foreground() + tasks->background() != 0; };
+  const auto left = [this] { return tasks->foreground() + background_tasks != 0; };
   for (const bool by_force : {false, true}) {
     if (by_force && left())
       tasks->stop(true);  // what waits for another coroutine only, behind a shield
@@ -397,7 +412,7 @@ bool loop::run_tasks_to_end() {
 }
 
 void loop::end_background() {
-  if (!tasks || tasks->foreground() || !tasks->background()) return;
+  if (!tasks || tasks->foreground() || !background_tasks) return;
   tasks->stop_background();
   if (!run_tasks_to_end())
     misuse("background tasks that cannot be ended", tasks->describe().c_str());

@@ -134,10 +134,10 @@ pending_counts runtime::pending() const noexcept {
   };
   n.timers += count(l.due_);
   n.immediates = count(l.immediates_) + count(l.immediates_now_);
-  for (const detail::work* first :
-       {l.microtasks_.front(), l.postponed_.front(), l.postponed_now_}) {
-    for (const detail::work* w = first; w; w = w->next) n.ready += l.counts(*w);
+  for (const detail::work_queue* queue : {&l.microtasks_, &l.postponed_}) {
+    for (auto* w = queue->front(); w; w = queue->after(*w)) n.ready += l.counts(*w);
   }
+  for (auto* w = l.postponed_now_; w; w = w->next) n.ready += l.counts(*w);
   return n;
 }
 
@@ -422,8 +422,8 @@ runtime::~runtime() {
     static_cast<void>(loop_.release());
     return;
   }
-  const bool work_left = (l.tasks && l.tasks->foreground() + l.tasks->background() != 0) ||
-                         l.operations_ || l.pool_work_;
+  const bool work_left =
+      (l.tasks && l.tasks->foreground() + l.background_tasks != 0) || l.operations_ || l.pool_work_;
   if (work_left) {
     const detail::running_scope running(l);
     l.finish_tasks();

@@ -5,15 +5,16 @@
 
 namespace eddy::detail {
 
-void unwind(loop& l, promise_base* p) noexcept {
+void unwind(promise_base* p) noexcept {
   chain& c = *p->of;
   while (p) {
     promise_base* parent = p->parent;
-    frame_of(*p).destroy();
+    frame_head& frame = frame_of(*p);
+    frame.destroy(&frame);
     p = parent;
   }
   c.end = ending::stopped;
-  at_base(l, c);
+  at_base(c);
 }
 
 void check_wake(const loop& home) noexcept {

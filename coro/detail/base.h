@@ -10,64 +10,62 @@ namespace eddy::detail {
 
 /// Destroys the frames of a chain from `p` outwards, innermost first, and hands the chain to the
 /// base as stopped.
-void unwind(loop& l, promise_base* p) noexcept;
+void unwind(promise_base* p) noexcept;
 
 /// A chain that begins or has ended: its item runs at the base, before anything else that waits
 /// there.
-inline void at_base(loop& l, chain& c) noexcept {
+inline void at_base(chain& c) noexcept {
+  loop& l = *current_loop;
   c.next = l.base_chains;
   l.base_chains = &c;
 }
 
-/// What comes next at the base; null: nothing.
-inline promise_base* next_step(loop& l) noexcept {
-  for (;;) {
-    if (promise_base* p = l.next_frame) {
-      l.next_frame = nullptr;
-      return p;
-    }
-    chain* c = l.base_chains;
-    if (!c) return nullptr;
-    l.base_chains = static_cast<chain*>(c->next);
-    c->run();
+/// Resumes (or unwinds) `p`. What follows from it waits at the base until the loop drains.
+inline void step(loop& l, promise_base& p) noexcept {
+  l.running = p.of;
+  if (p.unwinding) [[unlikely]] {
+    unwind(&p);
+  } else {
+    frame_head& frame = frame_of(p);
+    frame.resume(&frame);
   }
 }
 
-/// Resumes (or unwinds) `p` and everything that follows from it.
-inline void drive(loop& l, promise_base* p) noexcept {
-  do {
-    l.running = p->of;
-    if (p->unwinding) [[unlikely]] {
-      unwind(l, p);
-    } else {
-      frame_of(*p).resume();
-    }
-  } while ((p = next_step(l)));
-}
-
-/// The same after something at the base has ended or begun a chain without a frame having run.
+/// Everything that waits at the base, and what follows from it.
 inline void settle(loop& l) noexcept {
-  if (promise_base* p = next_step(l)) drive(l, p);
+  while (l.base_waits()) {
+    if (promise_base* p = l.next_frame) [[likely]] {
+      l.next_frame = nullptr;
+      step(l, *p);
+    } else {
+      chain* c = l.base_chains;
+      l.base_chains = static_cast<chain*>(c->next);
+      c->run();
+    }
+  }
 }
 
 // ---- What comes next, said by code that runs under the base ----
 
-inline void resume_next(loop& l, promise_base& p) noexcept {
-  l.next_frame = &p;
+// (The loop is always the running one. Looked up as such, not by way of the frame and its chain: what
+// is written behind three dependent loads holds up all who read it.)
+
+inline void resume_next(promise_base& p) noexcept {
+  current_loop->next_frame = &p;
 }
-inline void unwind_next(loop& l, promise_base& p) noexcept {
+inline void unwind_next(promise_base& p) noexcept {
   p.unwinding = true;
-  l.next_frame = &p;
+  current_loop->next_frame = &p;
 }
 /// The frame has ended: go on in whoever awaits it. (Not where it was started inline: that one sees
 /// it by `end`.)
-inline void go_on_after(loop& l, promise_base& p) noexcept {
+inline void go_on_after(promise_base& p) noexcept {
   if (p.parent) {
-    l.next_frame = p.parent;
+    resume_next(*p.parent);
   } else {
     p.of->end = p.end;
     p.of->ended_frame = &p;
-    at_base(l, *p.of);
+    at_base(*p.of);
   }
 }
 
@@ -81,8 +79,7 @@ inline promise_base& waiter_of(const work& w) noexcept {
 inline void resume_wait(work* w) noexcept {
   promise_base& p = waiter_of(*w);
   p.of->leaf = nullptr;
-  p.of->leaf_ready = false;
-  drive(*p.of->home, &p);
+  step(*current_loop, p);
 }
 inline bool wait_in_background(const work* w) noexcept {
   return waiter_of(*w).of->background;
@@ -96,7 +93,7 @@ inline bool enter(work& w, promise_base& p, const wait_type& type,
   chain& c = *p.of;
   p.where = where;
   if (c.stop_requested) [[unlikely]] {
-    unwind_next(*c.home, p);
+    unwind_next(p);
     return false;
   }
   w.type = &type;
@@ -108,28 +105,24 @@ inline bool enter(work& w, promise_base& p, const wait_type& type,
 /// Aborts unless it is this thread's loop. (Between its runs too: a host may set an event.)
 void check_wake(const loop&) noexcept;
 
-/// To the microtask queue, to go on with its result. The caller has taken the wait out of its list,
-/// and is known to be on its loop's thread.
-inline void make_ready_here(work& w) noexcept {
-  chain& c = *waiter_of(w).of;
-  c.leaf_ready = true;
-  c.home->make_ready(w);
-}
-/// The same, for any caller.
+/// To the microtask queue, to go on with its result. The caller has taken the wait out of its list.
 inline void make_ready(work& w) noexcept {
-  const loop& home = *waiter_of(w).of->home;
-  if (&home != current_loop) [[unlikely]]
+  loop& home = *waiter_of(w).of->home;
+  if (&home == current_loop) [[likely]] {
+    current_loop->make_ready(w);
+  } else {
     check_wake(home);
-  make_ready_here(w);
+    home.make_ready(w);
+  }
 }
 /// To the microtask queue, to be unwound.
 inline void make_stopped(work& w) noexcept {
   waiter_of(w).unwinding = true;
   make_ready(w);
 }
-/// Has the leaf been made ready, and not yet run?
-inline bool is_ready(const work& w) noexcept {
-  return waiter_of(w).of->leaf_ready;
+/// Has the wait been stopped, and not yet been unwound?
+inline bool is_stopped(const work& w) noexcept {
+  return waiter_of(w).unwinding;
 }
 /// A wait whose result owns nothing may still be stopped between ready and resumed.
 inline void stop_ready(work& w) noexcept {
@@ -162,22 +155,32 @@ inline bool may_take() noexcept {
   return !(l.running && l.running->stop_requested) && l.charge();
 }
 
-/// Starts a frame inside its parent's await_suspend. True: it has ended already.
-inline bool start_nested(promise_base& child, std::coroutine_handle<> handle) noexcept;
+/// Where the native stack stands, about. (The builtin makes its function keep a frame pointer.)
+inline char* stack_position() noexcept {
+#if defined(__x86_64__)
+  char* at;
+  asm("mov %%rsp, %0" : "=r"(at));
+  return at;
+#else
+  return static_cast<char*>(__builtin_frame_address(0));
+#endif
+}
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 [[noreturn]] void body_was_not_compiled() noexcept;
 #endif
 
+/// Starts a frame inside its parent's await_suspend. True: it has ended already.
 inline bool start_nested(promise_base& child, std::coroutine_handle<> handle) noexcept {
-  loop& l = *child.of->home;
-  if (static_cast<char*>(__builtin_frame_address(0)) < l.stack_limit) [[unlikely]] {
-    resume_next(l, child);  // too deep on the native stack: the base goes on
+  const loop& l = *current_loop;
+  if (stack_position() < l.stack_limit) [[unlikely]] {
+    child.inline_start = false;
+    resume_next(child);  // too deep on the native stack: the base goes on
     return false;
   }
-  child.inline_start = true;
   handle.resume();
-  if (child.end != ending::none) return true;
+  if (child.end != ending::none) [[likely]]
+    return true;
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
   if (child.where.line() == 0) [[unlikely]]
     body_was_not_compiled();  // neither ended nor at a co_await

@@ -120,32 +120,25 @@ struct boundary : work, awaiter_tag {
   void leave() noexcept { above().leaf = nullptr; }
   void deliver() noexcept {
     leave();
-    resume_next(*above().home, waiter());
+    resume_next(waiter());
   }
   void stop() noexcept {
     leave();
-    unwind_next(*above().home, waiter());
+    unwind_next(waiter());
   }
 };
 
-/// The root of an inner chain that awaits an `A` (an rvalue- or lvalue-reference type). Host: the
-/// boundary; its
-/// `ended(branch&)` is called at the base when the chain has ended after start() had returned
-/// false. AsItIs: a reference is passed on; else its value is kept.
-template <class A, class Host, bool AsItIs = false>
-class branch {
+/// The root of an inner chain, embedded in its boundary. Host: the boundary; its `ended(branch&)` is
+/// called at the base when the chain has ended after start() had returned false.
+template <class Host, class Branch, class R>
+class branch_root {
  public:
-  using awaiter_type = awaiter_of<A>;
-  using raw = raw_result_of<A>;
-  using result_type = std::conditional_t<AsItIs, passed_on<raw>, result_of<A>>;
-
-  explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
-  branch(const branch&) = delete;
-  branch& operator=(const branch&) = delete;
-  ~branch() {}
+  branch_root() noexcept : inner(unset_t()) {}
+  branch_root(const branch_root&) = delete;
+  branch_root& operator=(const branch_root&) = delete;
 
   chain inner;
-  outcome<result_type> out;
+  outcome<R> out;
 
   /// `shielded`: does not see a request that reaches the chain above (a forced one it does).
   void prepare(Host& host, const promise_base& at, bool shielded) noexcept {
@@ -156,27 +149,78 @@ class branch {
     inner.forced = outer.forced;
     inner.stop_requested = outer.forced || (outer.stop_requested && !shielded);
     inner.type = &ended_work;
-    inner.context = this;
-    frame_.promise.of = &inner;
-    frame_.promise.where = at.where;
+    inner.context = static_cast<Branch*>(this);
   }
 
   /// Begins at the base, unless the host has been decided before its turn comes; host.ended is
   /// called in any case.
   void start_at_base() noexcept {
     inner.type = &begin_work;
-    at_base(*inner.home, inner);
+    at_base(inner);
+  }
+
+ protected:
+  /// What runs below start() belongs to the inner chain.
+  struct now_running {
+    loop& l;
+    chain* before;
+    explicit now_running(chain& c) noexcept
+        : l(*c.home), before(std::exchange(c.home->running, &c)) {}
+    ~now_running() { l.running = before; }
+  };
+
+ private:
+  static Branch& of(work* w) noexcept { return *static_cast<Branch*>(w->context); }
+  static void ended(work* w) noexcept {
+    Branch& b = of(w);
+    if (b.inner.end == ending::stopped) {
+      b.out.set_stopped();
+    } else {
+      b.collect();
+    }
+    b.host_->ended(b);
+  }
+  static void begin(work* w) noexcept {
+    Branch& b = of(w);
+    b.inner.type = &ended_work;
+    if constexpr (requires(Host& h) { h.is_decided(); }) {
+      if (b.host_->is_decided()) {
+        b.inner.end = ending::stopped;
+        b.out.set_stopped();
+        b.host_->ended(b);
+        return;
+      }
+    }
+    if (b.start()) b.host_->ended(b);
+  }
+  static constexpr work_type begin_work{&begin, nullptr};
+  static constexpr work_type ended_work{&ended, nullptr};
+
+  Host* host_;
+};
+
+/// A branch that awaits an `A` (an rvalue- or lvalue-reference type): a hand-written frame stands
+/// for its outermost. AsItIs: a reference is passed on; else its value is kept.
+template <class A, class Host, bool AsItIs = false>
+class branch
+    : public branch_root<Host, branch<A, Host, AsItIs>,
+                         std::conditional_t<AsItIs, passed_on<raw_result_of<A>>, result_of<A>>> {
+ public:
+  using awaiter_type = awaiter_of<A>;
+  using raw = raw_result_of<A>;
+
+  explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
+  ~branch() {}
+
+  void prepare(Host& host, const promise_base& at, bool shielded) noexcept {
+    branch::branch_root::prepare(host, at, shielded);
+    frame_.promise.of = &this->inner;
+    frame_.promise.where = at.where;
   }
 
   /// Begins, as a call. True: it has ended already; host.ended is then not called.
   bool start() noexcept {
-    struct now_running {
-      loop& l;
-      chain* before;
-      now_running(loop& home, chain& c) noexcept
-          : l(home), before(std::exchange(home.running, &c)) {}
-      ~now_running() { l.running = before; }
-    } const running(*inner.home, inner);
+    const typename branch::now_running running(this->inner);
     try {
       if constexpr (made)
         new (static_cast<void*>(&awaiter_)) awaiter_type(get_awaiter(static_cast<A>(source_)));
@@ -192,43 +236,23 @@ class branch {
         }
       }
     } catch (...) {
-      out.set_error(std::current_exception());
+      this->out.set_error(std::current_exception());
       drop_awaiter();
-      inner.end = ending::error;
+      this->inner.end = ending::error;
       return true;
     }
-    collect();
+    take_result();
     return true;
   }
 
  private:
+  friend class branch::branch_root;
   static constexpr bool made = !std::is_reference_v<awaiter_type>;
 
-  static branch& of(void* frame) noexcept {
+  static branch& of_frame(void* frame) noexcept {
     auto* f = static_cast<hand_written_frame*>(frame);
     return *static_cast<branch*>(f->promise.of->context);
   }
-  static void ended(work* w) noexcept {
-    auto& b = *static_cast<branch*>(w->context);
-    if (b.inner.end == ending::stopped) b.out.set_stopped();
-    b.host_->ended(b);
-  }
-  static void begin(work* w) noexcept {
-    auto& b = *static_cast<branch*>(w->context);
-    b.inner.type = &ended_work;
-    if constexpr (requires(Host& h) { h.is_decided(); }) {
-      if (b.host_->is_decided()) {
-        b.inner.end = ending::stopped;
-        b.out.set_stopped();
-        b.host_->ended(b);
-        return;
-      }
-    }
-    if (b.start()) b.host_->ended(b);
-  }
-  static constexpr work_type begin_work{&begin, nullptr};
-  static constexpr work_type ended_work{&ended, nullptr};
-
   auto& awaiter() noexcept {
     if constexpr (made) {
       return awaiter_;
@@ -241,35 +265,81 @@ class branch {
       if (std::exchange(started_, false)) awaiter_.~awaiter_type();
     }
   }
-  void collect() noexcept {
+  void take_result() noexcept {
     try {
       if constexpr (std::is_void_v<raw>) {
         awaiter().await_resume();
-        out.set_value();
+        this->out.set_value();
       } else if constexpr (AsItIs && std::is_reference_v<raw>) {
         auto&& leads_to = awaiter().await_resume();
-        out.set_value(std::addressof(leads_to));
+        this->out.set_value(std::addressof(leads_to));
       } else {
-        out.set_value(awaiter().await_resume());
+        this->out.set_value(awaiter().await_resume());
       }
     } catch (...) {
-      out.set_error(std::current_exception());
+      this->out.set_error(std::current_exception());
     }
-    inner.end = out.how();
+    this->inner.end = this->out.how();
     drop_awaiter();
   }
+  /// (The frame has taken it when it was resumed.)
+  void collect() noexcept {}
   void finish() noexcept {
-    collect();
-    at_base(*inner.home, inner);
+    take_result();
+    at_base(this->inner);
   }
 
-  hand_written_frame frame_{[](void* p) { of(p).finish(); }, [](void* p) { of(p).drop_awaiter(); }};
-  Host* host_ = nullptr;
+  hand_written_frame frame_{[](void* p) { of_frame(p).finish(); },
+                            [](void* p) { of_frame(p).drop_awaiter(); }};
   bool started_ = false;
   A source_;
   union {
     std::conditional_t<made, awaiter_type, char> awaiter_;
   };
+};
+
+/// A branch that is a task: the task's own frame is the outermost.
+template <class T, class Host, class Branch>
+class task_branch : public branch_root<Host, Branch, storable<T>> {
+ public:
+  /// As branch::start.
+  bool start(task<T>&& body) noexcept {
+    promise<T>& p = body.release().promise();
+    p.of = &this->inner;
+    const typename task_branch::now_running running(this->inner);
+    if (!start_nested(p, std::coroutine_handle<promise<T>>::from_promise(p))) return false;
+    take_result(p);
+    return true;
+  }
+
+ private:
+  friend class task_branch::branch_root;
+  void take_result(promise<T>& p) noexcept {
+    if (p.end == ending::error) {
+      this->out.set_error(std::move(p.error));
+    } else if constexpr (std::is_void_v<T>) {
+      this->out.set_value();
+    } else {
+      try {
+        this->out.set_value(std::move(p.value));
+      } catch (...) {
+        this->out.set_error(std::current_exception());
+      }
+    }
+    this->inner.end = this->out.how();
+    std::coroutine_handle<promise<T>>::from_promise(p).destroy();
+  }
+  void collect() noexcept { take_result(static_cast<promise<T>&>(*this->inner.ended_frame)); }
+};
+template <class A, class Host, bool AsItIs>
+  requires is_task<std::remove_reference_t<A>>::value
+class branch<A, Host, AsItIs> : public task_branch<task_value<A>, Host, branch<A, Host, AsItIs>> {
+ public:
+  explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
+  bool start() noexcept { return branch::task_branch::start(static_cast<A>(source_)); }
+
+ private:
+  A source_;
 };
 
 /// A boundary around one awaitable: what catch_stopped, ok, shield, finally and with_timeout have in

@@ -18,7 +18,9 @@ namespace eddy::detail {
 class loop;
 struct chain;
 
-enum class ending : unsigned char { none, value, error, stopped };
+/// How a frame or chain has ended. Of a spawned task, also: its value was moved out (taken); its
+/// exception has been delivered (told).
+enum class ending : unsigned char { none, value, taken, stopped, error, told };
 
 /// Head of every frame that the base can resume or unwind.
 struct promise_base {
@@ -37,7 +39,7 @@ struct promise_base {
     std::exception_ptr error;    ///< where it has ended with one
   };
   ending end = ending::none;
-  bool inline_start = false;  ///< whoever started us is still below us on the native stack
+  bool inline_start = true;  ///< whoever started us is still below us on the native stack
   bool unwinding =
       false;  ///< the base's next visit destroys from here outwards, instead of resuming
 
@@ -47,10 +49,14 @@ struct promise_base {
   }
 };
 
-/// A frame whose promise begins with a promise_base.
-using frame_handle = std::coroutine_handle<promise_base>;
-inline frame_handle frame_of(promise_base& p) noexcept {
-  return frame_handle::from_promise(p);
+/// What every frame begins with, in front of its promise (the ABI of g++ and clang). Calling through
+/// it what is known not to throw needs no guard, and may be the last thing that a function does.
+struct frame_head {
+  void (*resume)(void*) noexcept;
+  void (*destroy)(void*) noexcept;
+};
+inline frame_head& frame_of(promise_base& p) noexcept {
+  return *static_cast<frame_head*>(std::coroutine_handle<promise_base>::from_promise(p).address());
 }
 
 class ask_list;
@@ -74,24 +80,24 @@ inline const wait_type& wait_type_of(const work& w) noexcept {
 /// It has at most one suspended leaf, so registering a wait is one pointer store. As a work item it
 /// stands for what comes next at its root: it begins, or it has ended.
 struct chain : work {
-  using work::work;
+  chain() noexcept : leaf(nullptr), home(nullptr) {}
+  explicit chain(const work_type& t) noexcept : work(t), leaf(nullptr), home(nullptr) {}
+  /// (For a branch: prepare() sets the rest.)
+  explicit chain(unset_t u) noexcept : work(u), leaf(nullptr) {}
   union {
     /// What the innermost frame waits for; null while it runs or is being unwound.
-    work* leaf = nullptr;
+    work* leaf;
     /// The outermost frame, once that has ended (with a value or an exception).
     promise_base* ended_frame;
   };
-  loop* home = nullptr;
+  loop* home;
   bool stop_requested = false;
-  bool leaf_ready = false;  ///< the leaf has been made ready, and not yet run
   ending end = ending::none;
-  bool forced : 1 = false;      ///< asked by the end of everything: shields too
-  bool background : 1 = false;  ///< does not hold the loop
-  // Of a spawned task's root, here for the room (a sleeping task is to cost little):
-  bool joined : 1 = false;       ///< a join has delivered its end
-  bool taken : 1 = false;        ///< its value has been moved out
-  unsigned char unused : 4 = 0;  // (a whole byte is written without reading it)
-  std::uint32_t references = 2;  ///< the task itself until it has ended; handles; joiners that wait
+  bool forced = false;      ///< asked by the end of everything: shields too
+  bool background = false;  ///< does not hold the loop
+  /// Of a spawned task's root, here for the room (a sleeping task is to cost little): the task
+  /// itself until it has ended; handles; joiners that wait.
+  std::uint32_t references = 2;
 };
 
 /// Chains that are being asked to stop. A request walks chains with a list, never by recursion:

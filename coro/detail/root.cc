@@ -15,7 +15,8 @@ namespace eddy::detail {
 // ---- Owners ------------------------------------------------------------------------------------
 
 void task_owner::ask_children(ask_list& asked) noexcept {
-  stopping = watched = true;
+  stopping = true;
+  watched = watch::each;
   for (spawned_base* s = first(); s; s = after(*s)) asked.ask(*s);
 }
 
@@ -30,25 +31,30 @@ void spawned_base::remove_joiner(linked_work& w) noexcept {
 
 void spawned_base::tell(task_owner& from) noexcept {
   next_sibling = previous_sibling = nullptr;  // (see gone_with_error)
-  from.child_ended(from, *this);
+  if (end != ending::value || from.watched == task_owner::watch::each)
+    from.child_ended(from, *this);
+  if (!from.live && from.all_ended) from.all_ended(from);
 }
 
 void spawned_base::gone_with_error() noexcept {
   if (next_sibling) unlink_sibling();  // out of root::failed_
   std::exception_ptr& error = own_type().error(*this);
-  if (!joined) home->fail(error);
+  if (end == ending::error) home->fail(error);
   std::destroy_at(&error);
 }
 
 void no_value(spawned_base& s) {
-  if (s.end == ending::error) std::rethrow_exception(s.own_type().error(s));
+  if (s.has_error()) {
+    s.has_been_told();
+    std::rethrow_exception(s.own_type().error(s));
+  }
   if (s.end == ending::stopped) throw stopped_error();
   misuse("a joined task's value is taken twice");
 }
 
 // ---- The root ----------------------------------------------------------------------------------
 
-root::root() noexcept {
+root::root(loop& home) noexcept : home_(home) {
   children.child_ended = &child_ended;
   frames().runtime_made();
 }
@@ -58,13 +64,13 @@ root::~root() {
     auto& s = static_cast<spawned_base&>(*failed_.next_sibling);
     s.unlink_sibling();
     s.next_sibling = s.previous_sibling = nullptr;
-    s.joined = true;
+    s.has_been_told();
   }
   frames().runtime_ended();
 }
 
 root& root::make(loop& l) {
-  l.tasks = std::make_unique<root>();
+  l.tasks = std::make_unique<root>(l);
   return static_cast<root&>(*l.tasks);
 }
 
@@ -78,7 +84,7 @@ void root::main_ended() noexcept {
 
 void root::child_ended(task_owner& owner, spawned_base& child) noexcept {
   root& self = *static_cast<root*>(child.home->tasks.get());
-  self.background_ -= child.background;
+  self.home_.background_tasks -= child.background;
   if (child.end == ending::error) child.link_sibling(self.failed_);
   // Main, whose locals the spawned tasks may use, is asked when those have ended.
   if (owner.stopping && !owner.live && self.main_) request_stop(*self.main_);
@@ -92,7 +98,8 @@ void root::stop(bool forced) noexcept {
 }
 
 void root::stop_background() noexcept {
-  children.stopping = children.watched = true;
+  children.stopping = true;
+  children.watched = task_owner::watch::each;
   ask_list asked(false);
   for (spawned_base* s = children.first(); s; s = children.after(*s)) {
     if (s->background) asked.ask(*s);

@@ -26,9 +26,10 @@ struct sibling {
   sibling* previous_sibling;
   /// In front of `at`: behind all others if that is the head.
   void link_sibling(sibling& at) noexcept {
+    sibling* const last = at.previous_sibling;
+    previous_sibling = last;
+    last->next_sibling = this;
     next_sibling = &at;
-    previous_sibling = at.previous_sibling;
-    previous_sibling->next_sibling = this;
     at.previous_sibling = this;
   }
   void unlink_sibling() noexcept {
@@ -51,12 +52,16 @@ struct task_owner {
   sibling children;  // the ring's head
   std::size_t live = 0;
   bool stopping = false;  ///< a task spawned now never begins
-  bool watched = false;   ///< child_ended is told of those that gave a value, too
+  /// Of the children that give a value, which are told of, too: none, the last, each?
+  enum class watch : unsigned char { none, last, each } watched = watch::none;
   // Called at the base, when the child has been taken out.
-  /// A child was stopped, or ended with an exception.
   void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
   /// No child is left. Null: nobody waits for that.
   void (*all_ended)(task_owner&) noexcept = nullptr;
+  void await_all(void (*f)(task_owner&) noexcept) noexcept {
+    all_ended = f;
+    if (watched == watch::none) watched = watch::last;
+  }
 };
 
 /// The root of a spawned task: its chain, its place among its siblings, who joins it. One pooled
@@ -70,17 +75,24 @@ struct spawned_base : chain, sibling {
     link_sibling(to.children);
     ++to.live;
   }
+  bool has_value() const noexcept { return end == ending::value || end == ending::taken; }
+  bool has_error() const noexcept { return end >= ending::error; }
+  /// Its exception is delivered: nobody is left who must be told.
+  void has_been_told() noexcept {
+    if (has_error()) end = ending::told;
+  }
   /// Who waits for its end: a ring, first in first out, kept in `context`.
   linked_work* first_joiner() const noexcept { return static_cast<linked_work*>(context); }
   void add_joiner(linked_work& w) noexcept {
     linked_work* first = first_joiner();
     if (first) [[unlikely]] {
+      linked_work* last = first->next == first ? first : first->previous;
       w.next = first;
-      w.previous = first->previous;
-      first->previous->next = &w;
+      w.previous = last;
+      last->next = &w;
       first->previous = &w;
     } else {
-      w.next = w.previous = &w;
+      w.next = &w;  // (`previous` of the only one is not written)
       context = &w;
     }
   }
@@ -92,16 +104,20 @@ struct spawned_base : chain, sibling {
     owner = nullptr;
     unlink_sibling();
     --from.live;
-    if (end != ending::value || from.watched) [[unlikely]]
-      tell(from);
-    if (!from.live && from.all_ended) from.all_ended(from);
+    if (end != ending::value || from.watched != task_owner::watch::none) [[unlikely]] {
+      if (end == ending::value && from.watched == task_owner::watch::last) {
+        if (!from.live) from.all_ended(from);
+      } else {
+        tell(from);
+      }
+    }
     release();
   }
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its
   /// exception.
   void release() noexcept {
     if (--references) return;
-    if (end == ending::error) [[unlikely]]
+    if (has_error()) [[unlikely]]
       gone_with_error();
     own_type().free(*this);
   }
@@ -110,14 +126,15 @@ struct spawned_base : chain, sibling {
 
  private:
   void wake_joiners() noexcept {
+    loop& l = *current_loop;
     linked_work* const first = first_joiner();
-    context = nullptr;
-    linked_work* w = first;
-    do {
-      auto* after = static_cast<linked_work*>(w->next);
-      make_ready_here(*w);
+    work* w = first->next;
+    l.make_ready(*first);
+    while (w != first) [[unlikely]] {
+      work* after = w->next;
+      l.make_ready(*w);
       w = after;
-    } while (w != first);
+    }
   }
   void tell(task_owner& from) noexcept;
 };
@@ -134,7 +151,7 @@ spawned_base* task_owner::after(const spawned_base& child) const noexcept {
 /// The tasks of one runtime.
 class root final : public task_root {
  public:
-  root() noexcept;
+  explicit root(loop& home) noexcept;
   ~root() override;
 
   /// Of the loop that runs here; made with the first task.
@@ -142,18 +159,22 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
-  void run_ended() noexcept override { children.stopping = children.watched = false; }
+  void settle(loop& l) noexcept override { detail::settle(l); }
+  void run_ended() noexcept override {
+    children.stopping = false;
+    children.watched = task_owner::watch::none;
+  }
   void give_back_surplus() noexcept override;
   std::string describe() const override;
 
   void main_began(chain& main) noexcept;
   void main_ended() noexcept;
   std::size_t foreground() const noexcept override {
-    return children.live + (main_ != nullptr) - background_;
+    return children.live + (main_ != nullptr) - home_.background_tasks;
   }
   void background_began() noexcept {
-    ++background_;
-    children.watched = true;
+    ++home_.background_tasks;
+    children.watched = task_owner::watch::each;
   }
 
   task_owner children;  // the root group
@@ -162,6 +183,7 @@ class root final : public task_root {
   static root& make(loop& l);
   static void child_ended(task_owner&, spawned_base& child) noexcept;
   friend spawned_base;
+  loop& home_;
   chain* main_ = nullptr;
   // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
   // runtime.

@@ -31,6 +31,7 @@ struct hook_node;
 struct guard_block;
 pending_guard guard_of(runtime&) noexcept;
 struct callback_timer;
+class loop;
 
 /// What the language layer hangs on a loop: the tasks of this runtime. Made with the first task.
 class task_root {
@@ -42,6 +43,8 @@ class task_root {
   /// Asks the background tasks (those that do not hold the loop) to stop; until the run has ended
   /// no task begins.
   virtual void stop_background() noexcept = 0;
+  /// Goes on with what waits at the base (coro/detail/base.h).
+  virtual void settle(loop&) noexcept = 0;
   /// A run has ended: tasks spawned from now on begin again.
   virtual void run_ended() noexcept = 0;
   /// The check phase, every few thousand ticks: memory that is far above need goes back.
@@ -51,10 +54,6 @@ class task_root {
 
   /// Tasks that have not ended, main included.
   virtual std::size_t foreground() const noexcept = 0;
-  std::size_t background() const noexcept { return background_; }
-
- protected:
-  std::size_t background_ = 0;
 };
 
 class loop {
@@ -72,10 +71,12 @@ class loop {
   void run_while_held();
   /// One tick. False: nothing is left to go on for, and the run has ended.
   bool run_one_tick(bool may_sleep);
-  /// Runs microtasks while there are any and the tick's budget lasts. Called after every single
-  /// resumption.
+  /// Goes on with what follows from the item that ran, then runs microtasks while there are any and
+  /// the tick's budget lasts. Called after every single item.
   void drain() noexcept {
-    while (!microtasks_.empty() && charge()) microtasks_.pop()->run();
+    settle();
+    if (!microtasks_.empty()) [[unlikely]]
+      run_microtasks();
   }
   /// What is ready outside of a tick (main's first steps) has a tick's budget.
   void refill_budget() noexcept;
@@ -84,7 +85,7 @@ class loop {
   bool holds() const noexcept {
     // The common case, without looking at each item: nothing here belongs to the background, and no
     // stop is under way.
-    if (!stopping_ && !(tasks && tasks->background())) return has_work() || is_guarded();
+    if (!stopping_ && !background_tasks) return has_work() || is_guarded();
     return is_pending(false) ||
            ((ends_background_ || (tasks && tasks->foreground())) && is_pending(true));
   }
@@ -199,6 +200,9 @@ class loop {
   chain* base_chains = nullptr;        ///< chains that begin or have ended, last in first out
   chain* running = nullptr;            ///< the chain that runs now; null in callbacks
   char* stack_limit = nullptr;         ///< nested starts go no deeper than this
+  /// (One branch for both.)
+  bool base_waits() const noexcept { return (next_frame != nullptr) | (base_chains != nullptr); }
+  std::size_t background_tasks = 0;  ///< of `tasks`, those that do not hold the loop
   std::unique_ptr<task_root> tasks;
   runtime* owner = nullptr;
 
@@ -208,6 +212,11 @@ class loop {
   friend pending_guard guard_of(runtime&) noexcept;
   friend int ask_world(std::uint32_t loop_id, const request&) noexcept;
 
+  void settle() noexcept {
+    if (base_waits()) [[unlikely]]
+      tasks->settle(*this);
+  }
+  void run_microtasks() noexcept;
   /// One turn through all phases; poll sleeps only if it may and something is pending.
   void tick(bool may_sleep);
   void take_due_timers() noexcept;
@@ -215,6 +224,7 @@ class loop {
   void run_hooks(int which) noexcept;
   void poll(bool may_sleep);
   bool must_poll() const noexcept;
+  bool has_only_postponed() const noexcept;
   void run_check() noexcept;
   void run_closing() noexcept;
   bool run_tasks_to_end();

@@ -45,34 +45,43 @@ class work_queue {
   work_queue(const work_queue&) = delete;
   work_queue& operator=(const work_queue&) = delete;
 
-  bool empty() const noexcept { return !first_; }
-  work* front() const noexcept { return first_; }
+  bool empty() const noexcept { return end_ == &first_; }
+  /// For walking; null at the end.
+  work* front() const noexcept { return empty() ? nullptr : first_; }
+  work* after(const work& w) const noexcept { return &w.next == end_ ? nullptr : w.next; }
   void push(work& w) noexcept {
-    w.next = nullptr;
     *end_ = &w;
     end_ = &w.next;
   }
-  work* pop() noexcept {
+  /// Null where it is empty.
+  work* pop() noexcept { return empty() ? nullptr : pop_first(); }
+  /// Of what is not empty.
+  work* pop_first() noexcept {
     work* w = first_;
-    if (w && !(first_ = w->next)) end_ = &first_;
+    if (end_ == &w->next) [[likely]] {
+      end_ = &first_;
+    } else {
+      first_ = w->next;
+    }
     return w;
   }
-  /// Everything, as a chain by `next`; the queue is empty then.
+  /// Everything, as a chain by `next` that ends with null; the queue is empty then.
   work* take() noexcept {
+    *end_ = nullptr;
     end_ = &first_;
-    return std::exchange(first_, nullptr);
+    return first_;
   }
   /// Moves everything of `other` behind what is here.
   void append(work_queue& other) noexcept {
     if (other.empty()) return;
     *end_ = other.first_;
     end_ = other.end_;
-    other.take();
+    other.end_ = &other.first_;
   }
 
  private:
-  work* first_ = nullptr;
-  work** end_ = &first_;  // where the next one is entered
+  work* first_ = nullptr;  // (not written when it becomes empty)
+  work** end_ = &first_;   // where the next one is entered; the last item's `next` is not written
 };
 
 /// A work item that can be withdrawn from the list in which it stands, without knowing the list.
@@ -95,7 +104,7 @@ struct linked_work : work {
 template <class T = linked_work>
 class work_list {
  public:
-  work_list() noexcept { head_.next = head_.previous = &head_; }
+  work_list() noexcept : head_(unset_t()) { head_.next = head_.previous = &head_; }
   work_list(const work_list&) = delete;
   work_list& operator=(const work_list&) = delete;
 
