@@ -36,7 +36,11 @@ class [[nodiscard]] generator {
     void return_void() const noexcept {}
     void unhandled_exception() { throw; }
     template <class A>
-    std::suspend_never await_transform(A&&) = delete;  // it is synchronous: use async_generator
+    std::suspend_never await_transform(A&&) {
+      static_assert(!std::is_reference_v<A&&>,
+                    "eddy::generator is synchronous: what awaits is an eddy::async_generator");
+      return {};
+    }
 
    private:
     friend generator;
