@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <source_location>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -125,26 +126,24 @@ class [[nodiscard]] when_awaitable {
   std::tuple<A...> awaited_;
 };
 
-/// when_all over a vector of tasks, at most so many at a time. Each branch is one of an array, made
-/// when the await begins. They begin one after the other at the base, each when those before it
+/// when_all over a vector of tasks, at most so many at a time. The branches are an array, made when
+/// the await begins. They begin one after the other at the base, each when those before it
 /// have had their first step and there is room.
 template <class T>
 class when_all_vector_awaiter : when_boundary {
  public:
-  using branch_type = branch<task<T>&&, when_all_vector_awaiter>;
-  when_all_vector_awaiter(std::vector<task<T>>& tasks, std::size_t at_most) : room_(at_most) {
+  when_all_vector_awaiter(std::vector<task<T>>& tasks, std::size_t at_most)
+      : tasks_(tasks), branches_(std::make_unique<one[]>(tasks.size())), room_(at_most) {
     left = tasks.size();
-    branches_.reserve(tasks.size());
-    for (task<T>& t : tasks) branches_.push_back(std::make_unique<branch_type>(std::move(t)));
   }
-  bool await_ready() const noexcept { return branches_.empty(); }
+  bool await_ready() const noexcept { return tasks_.empty(); }
   friend awaiter_tag;
 
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
     enter_boundary(h.promise(), wait, where);
-    for (auto& b : branches_) b->prepare(*this, waiter(), false);
+    for (one& b : all()) b.prepare(*this, waiter(), false);
     begin_.type = &begin_work;
     begin_.context = this;
     begin_later();
@@ -153,8 +152,8 @@ class when_all_vector_awaiter : when_boundary {
     if (error) std::rethrow_exception(std::move(error));
     if constexpr (!std::is_void_v<T>) {
       std::vector<T> values;
-      values.reserve(branches_.size());
-      for (auto& b : branches_) values.push_back(std::move(b->out.value()));
+      values.reserve(tasks_.size());
+      for (one& b : all()) values.push_back(std::move(b.out.value()));
       return values;
     }
   }
@@ -162,8 +161,13 @@ class when_all_vector_awaiter : when_boundary {
  private:
   template <class, class, class>
   friend class branch_root;
+  struct one : task_branch<T, when_all_vector_awaiter, one> {
+    task<T>* source = nullptr;
+    bool start() noexcept { return one::task_branch::start(std::move(*source)); }
+  };
+  std::span<one> all() const noexcept { return {branches_.get(), tasks_.size()}; }
   void ask_all(ask_list& list) noexcept {
-    for (auto& b : branches_) list.ask(b->inner);
+    for (one& b : all()) list.ask(b.inner);
   }
   /// (What stands there goes before this: the base takes the last in first.)
   void begin_later() noexcept {
@@ -174,11 +178,12 @@ class when_all_vector_awaiter : when_boundary {
     begins_ = false;
     if (!room_) return;  // the end of one comes back here
     --room_;
-    branch_type& b = *branches_[started_++];
-    if (started_ < branches_.size()) begin_later();
+    one& b = branches_[started_];
+    b.source = &tasks_[started_++];
+    if (started_ < tasks_.size()) begin_later();
     b.start_at_base();  // (decided: it ends without having begun)
   }
-  void ended(branch_type& b) noexcept {
+  void ended(one& b) noexcept {
     const ending how = b.out.how();
     if (how == ending::stopped) stopped_ = true;
     if (how == ending::error && !error) error = b.out.error();
@@ -189,7 +194,7 @@ class when_all_vector_awaiter : when_boundary {
       list.run();
     }
     ++room_;
-    if (started_ < branches_.size()) begin_later();
+    if (started_ < tasks_.size()) begin_later();
     if (--left) return;
     if (error || !stopped_) {
       deliver();
@@ -205,9 +210,8 @@ class when_all_vector_awaiter : when_boundary {
     of(w).ask_all(list);
   }
   static void visit(const work& w, void* x, void (*f)(void*, const chain&)) {
-    for (auto& b :
-         static_cast<const when_all_vector_awaiter&>(static_cast<const boundary&>(w)).branches_)
-      f(x, b->inner);
+    const auto& self = static_cast<const when_all_vector_awaiter&>(static_cast<const boundary&>(w));
+    for (const one& b : self.all()) f(x, b.inner);
   }
   static constexpr wait_type wait{wait_work, "when_all", &cancel, &visit};
   static void begin_one(work* w) noexcept {
@@ -215,7 +219,8 @@ class when_all_vector_awaiter : when_boundary {
   }
   static constexpr work_type begin_work{&begin_one, nullptr};
 
-  std::vector<std::unique_ptr<branch_type>> branches_;
+  std::vector<task<T>>& tasks_;
+  std::unique_ptr<one[]> branches_;
   std::size_t room_;  // how many more may run
   std::size_t started_ = 0;
   bool begins_ = false;  // begin_ stands at the base; then not all have started
@@ -260,7 +265,7 @@ auto when_all(A&&... aw) {
 ///             exceptions are dropped
 /// Cancel      reaches all; if one of them was stopped by it, the whole stops
 /// Lifetime    all are kept in the awaitable
-/// Cost        one allocation a task
+/// Cost        one allocation
 template <class T>
 auto when_all(std::vector<task<T>> tasks, std::size_t at_most = static_cast<std::size_t>(-1)) {
   if (!at_most) detail::misuse("when_all: at most 0 at a time would never end");
