@@ -33,10 +33,13 @@ class line {
     add(&digits[first]);
   }
 
-  [[noreturn]] void end() noexcept {
+  void write() noexcept {
     characters_[size_++] = '\n';
-    // Nothing can be done where it fails: the abort says the rest.
+    // Nothing can be done where it fails: an abort says the rest.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, characters_.data(), size_);
+  }
+  [[noreturn]] void end() noexcept {
+    write();
     std::abort();
   }
 
@@ -59,6 +62,14 @@ void misuse(const char* sentence, const char* subject) noexcept {
   text.add(": ");
   text.add(subject);
   text.end();
+}
+
+void tell(const char* sentence, const char* subject) noexcept {
+  line text;
+  text.add(sentence);
+  text.add(": ");
+  text.add(subject);
+  text.write();
 }
 
 void misuse(const char* sentence, const std::source_location& where) noexcept {

@@ -427,7 +427,14 @@ void loop::finish_tasks() {
       misuse("a runtime is destroyed, and these tasks cannot be ended", tasks->describe().c_str());
   }
   stopping_ = false;
-  failure_ = nullptr;
+  // Nobody is left to whom it could be thrown.
+  try {
+    if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
+  } catch (const std::exception& e) {
+    tell("a runtime is destroyed, and an exception of its tasks is lost", e.what());
+  } catch (...) {
+    tell("a runtime is destroyed, and an exception of its tasks is lost", "not a std::exception");
+  }
 }
 
 // ---- Threads and processes ---------------------------------------------------------------------

@@ -105,7 +105,8 @@ class runtime {
  public:
   /// Throws std::bad_alloc. The backend is made at first need, not here.
   explicit runtime(const runtime_options& = {});
-  /// Cancels and waits for whatever is left. What was posted and never ran is dropped unrun.
+  /// Cancels and waits for whatever is left. What was posted and never ran is dropped unrun. An
+  /// exception that comes out of a task now is told on stderr: nobody is left to catch it.
   ~runtime();
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;

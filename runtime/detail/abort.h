@@ -17,4 +17,8 @@ namespace eddy::detail {
 /// The same, with the place of the call to blame: "eddy: `sentence` (file:line)".
 [[noreturn]] void misuse(const char* sentence, const std::source_location& where) noexcept;
 
+/// One line on stderr that begins with "eddy: ", for what can be told to nobody; the program goes
+/// on.
+void tell(const char* sentence, const char* subject) noexcept;
+
 }  // namespace eddy::detail

@@ -3,11 +3,13 @@
 #include <atomic>
 #include <coroutine>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include <eddy/coro/catch_stopped.h>
 #include <eddy/coro/event.h>
 #include <eddy/coro/offload.h>
+#include <eddy/coro/shield.h>
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/yield.h>
@@ -341,6 +343,29 @@ TEST_P(stopping, CatchStoppedMakesAValueOfAStopAndPassesTheRest) {
     EXPECT_TRUE(r.has_value()) << "it went on, and ended without another suspension";
   });
   EXPECT_EQ(log.text(), "stopped");
+}
+
+// ---- The runtime's end ----
+
+TEST_P(stopping, Rule18AnExceptionThatTheDestructorBringsAboutIsTold) {
+  event never;
+  rt().next_tick([&] {
+    spawn([&]() -> task<> {
+      const auto cleanup = [&]() -> task<> {
+        log("cleanup");
+        throw std::runtime_error("the cleanup failed");
+        co_return;
+      };
+      co_await finally(never.wait(), cleanup);
+    });
+  });
+  rt().run_nowait();
+  ::testing::internal::CaptureStderr();
+  drop_runtime();
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "eddy: a runtime is destroyed, and an exception of its tasks is lost: the cleanup "
+            "failed\n");
+  EXPECT_EQ(log.text(), "cleanup");
 }
 
 // ---- What is not ours ----
