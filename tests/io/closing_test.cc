@@ -22,24 +22,6 @@ EDDY_ON_EVERY_BACKEND(ClosingTest);
 using ClosingDeathTest = ClosingTest;
 EDDY_ON_EVERY_BACKEND(ClosingDeathTest);
 
-task<void> echo(tcp_stream s) {
-  std::array<char, 1000> buffer;
-  for (;;) {
-    const result<std::size_t> n = co_await s.read(buffer);
-    if (!n || *n == 0) break;
-    const result<void> written = co_await write_all(s, const_buffer(buffer.data(), *n));
-    if (!written) break;
-  }
-}
-
-task<void> serve_echo(tcp_listener& listener) {
-  for (;;) {
-    result<tcp_stream> s = co_await listener.accept();
-    if (!s) break;
-    spawn(echo, *std::move(s));
-  }
-}
-
 TEST_P(ClosingTest, CloseEndsWhatOthersAwait) {
   run([]() -> task<void> {
     auto [near, far] = co_await tcp_pair();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -37,6 +38,26 @@ inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all))) -
          1;  // without that of the listing
+}
+
+/// Sends back what comes, to the end.
+inline task<void> echo(tcp_stream s) {
+  std::array<char, 1000> buffer;
+  for (;;) {
+    const result<std::size_t> n = co_await s.read(buffer);
+    if (!n || *n == 0) break;
+    const result<void> written = co_await write_all(s, const_buffer(buffer.data(), *n));
+    if (!written) break;
+  }
+}
+
+/// So for each connection.
+inline task<void> serve_echo(tcp_listener& listener) {
+  for (;;) {
+    result<tcp_stream> s = co_await listener.accept();
+    if (!s) break;
+    spawn(echo, *std::move(s));
+  }
 }
 
 class io_test : public testing::TestWithParam<std::string> {
