@@ -233,17 +233,21 @@ class join_awaiter_base : protected linked_work, public awaiter_tag {
   explicit join_awaiter_base(spawned<T>& s) noexcept : linked_work(unset_t()), spawned_(s) {
     ++s.references;
   }
-  ~join_awaiter_base() { spawned_.release(); }
+  ~join_awaiter_base() {
+    if (--spawned_.references == 0) [[unlikely]]
+      spawned_.last_is_gone();
+  }
   bool await_ready() const noexcept { return !spawned_.owner && may_take(); }
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
     if (!enter(*this, h.promise(), wait, where)) return;
     if (spawned_.owner) {
-      const loop& home = *spawned_.home;
-      if (&home != current_loop) [[unlikely]]
-        check_wake(home);
-      spawned_.add_joiner(*this);
+      if (spawned_.home == current_loop) [[likely]] {
+        spawned_.add_joiner(*this);
+      } else {
+        spawned_.add_joiner_of_another_runtime(*this);
+      }
     } else {
       make_ready(*this);  // the budget is spent
     }
@@ -407,35 +411,54 @@ concept task_function = requires(F& f, A&&... a) {
 template <class F, class... A>
 using spawned_by = spawned_call<task_value<std::invoke_result_t<F&, A...>>, F, A...>;
 
-/// (Out of the way of the common case, which then makes no call and keeps its arguments in
-/// registers.)
-template <class F, class... A>
-[[gnu::noinline]] auto& spawn_in_fresh_block(task_owner& owner, loop& l, bool in_background, F fn,
-                                             A... args) {
+// `Where` says where a task is spawned: home_at_hand() gives the loop in the common case (null:
+// another), checked_home() in each or aborts; owner(loop) and background are the task's.
+
+/// In the root group.
+struct in_root {
+  bool background;
+  loop* home_at_hand() const noexcept {
+    loop* l = current_loop;
+    return l && l->tasks ? l : nullptr;
+  }
+  loop& checked_home() const {
+    loop& l = need_loop();
+    root::of(l);  // made with the first task
+    return l;
+  }
+  static task_owner& owner(loop& l) noexcept { return static_cast<root&>(*l.tasks).children; }
+};
+
+/// (Out of the way of the common case, which then makes no call, and saves no register.)
+template <class Where, class F, class... A>
+[[gnu::noinline]] auto& spawn_with_checks(Where where, F fn, A... args) {
   using S = spawned_by<F, A...>;
-  return begin_spawned(S::make(frames().get(sizeof(S)), fn, args...), owner, l, in_background);
+  loop& l = where.checked_home();
+  return begin_spawned(S::make(frames().get(sizeof(S)), fn, args...), where.owner(l), l,
+                       where.background);
 }
 
-template <class F, class... A>
-[[gnu::always_inline]] inline auto spawn_in(task_owner& owner, loop& l, bool in_background, F& fn,
-                                            A&... args) {
+template <class Where, class F, class... A>
+[[gnu::always_inline]] inline auto spawn_in(Where where, F& fn, A&... args) {
   using S = spawned_by<F, A...>;
   using handle = join_handle<typename S::value_type>;
-  if (void* block = frames().take(sizeof(S))) [[likely]]
-    return handle(begin_spawned(S::make(block, fn, args...), owner, l, in_background));
-  return handle(
-      spawn_in_fresh_block<F, A...>(owner, l, in_background, std::move(fn), std::move(args)...));
+  if (loop* l = where.home_at_hand()) [[likely]] {
+    if (void* block = frames().take(sizeof(S))) [[likely]]
+      return handle(
+          begin_spawned(S::make(block, fn, args...), where.owner(*l), *l, where.background));
+  }
+  return handle(spawn_with_checks<Where, F, A...>(where, std::move(fn), std::move(args)...));
 }
 
 /// For spawn(aw): a callable that gives the task, once.
-template <class A>
-auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A& a) {
+template <class Where, class A>
+auto spawn_awaitable_in(Where where, A& a) {
   if constexpr (is_task<A>::value) {
     auto itself = [](A t) { return t; };
-    return spawn_in(owner, l, in_background, itself, a);
+    return spawn_in(where, itself, a);
   } else {
     auto* around = &awaiting<A>;
-    return spawn_in(owner, l, in_background, around, a);
+    return spawn_in(where, around, a);
   }
 }
 
@@ -448,36 +471,30 @@ auto spawn_awaitable_in(task_owner& owner, loop& l, bool in_background, A& a) {
 template <class F, class... A>
   requires detail::task_function<F, A...>
 [[gnu::always_inline]] inline auto spawn(F fn, A... args) {
-  detail::loop& l = detail::need_loop();
-  return detail::spawn_in(detail::root::of(l).children, l, false, fn, args...);
+  return detail::spawn_in(detail::in_root{false}, fn, args...);
 }
 
 /// The same for a task or any other awaitable of ours.
 template <detail::our_awaitable A>
   requires(!std::is_lvalue_reference_v<A>)
 auto spawn(A&& aw) {
-  detail::loop& l = detail::need_loop();
-  return detail::spawn_awaitable_in(detail::root::of(l).children, l, false, aw);
+  return detail::spawn_awaitable_in(detail::in_root{false}, aw);
 }
 
 /// A task that does not hold the loop: at the end of the run it is cancelled and waited for.
 template <class F, class... A>
   requires detail::task_function<F, A...>
 auto spawn_background(F fn, A... args) {
-  detail::loop& l = detail::need_loop();
-  detail::root& r = detail::root::of(l);
-  auto handle = detail::spawn_in(r.children, l, true, fn, args...);
-  r.background_began();
+  auto handle = detail::spawn_in(detail::in_root{true}, fn, args...);
+  detail::root::of(detail::need_loop()).background_began();
   return handle;
 }
 
 template <detail::our_awaitable A>
   requires(!std::is_lvalue_reference_v<A>)
 auto spawn_background(A&& aw) {
-  detail::loop& l = detail::need_loop();
-  detail::root& r = detail::root::of(l);
-  auto handle = detail::spawn_awaitable_in(r.children, l, true, aw);
-  r.background_began();
+  auto handle = detail::spawn_awaitable_in(detail::in_root{true}, aw);
+  detail::root::of(detail::need_loop()).background_began();
   return handle;
 }
 

@@ -11,7 +11,7 @@ void task_group::ask_all(ask_list& asked) noexcept {
 }
 
 void task_group::cancel() noexcept {
-  static_cast<void>(home());
+  if (above_->home != current_loop) above_->home->check_thread();
   ask_list asked(false);
   ask_all(asked);
   asked.run();

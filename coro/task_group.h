@@ -35,12 +35,12 @@ class task_group : detail::task_owner {
   template <class F, class... A>
     requires detail::task_function<F, A...>
   [[gnu::always_inline]] auto spawn(F fn, A... args) {
-    return detail::spawn_in(*this, home(), above_->background, fn, args...);
+    return detail::spawn_in(in_group(*this), fn, args...);
   }
   template <detail::our_awaitable A>
     requires(!std::is_lvalue_reference_v<A>)
   auto spawn(A&& aw) {
-    return detail::spawn_awaitable_in(*this, home(), above_->background, aw);
+    return detail::spawn_awaitable_in(in_group(*this), aw);
   }
 
   class awaiter;
@@ -64,13 +64,21 @@ class task_group : detail::task_owner {
  private:
   template <class F>
   friend class detail::group_awaiter;
-  detail::loop& home() const noexcept {
-    detail::loop& l = *above_->home;
-    if (&l == detail::current_loop) [[likely]]
-      return *detail::current_loop;
-    l.check_thread();
-    return l;
-  }
+  /// Where a child is spawned (coro/spawn.h: the same of the root group).
+  struct in_group {
+    explicit in_group(task_group& g) noexcept : group(g), background(g.above_->background) {}
+    task_group& group;
+    bool background;
+    detail::loop* home_at_hand() const noexcept {
+      return group.above_->home == detail::current_loop ? detail::current_loop : nullptr;
+    }
+    detail::loop& checked_home() const noexcept {
+      // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the chain of a task has a home
+      group.above_->home->check_thread();
+      return *group.above_->home;
+    }
+    detail::task_owner& owner(detail::loop&) const noexcept { return group; }
+  };
   void ask_all(detail::ask_list& asked) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
   static task_group& of(detail::task_owner& o) noexcept { return static_cast<task_group&>(o); }

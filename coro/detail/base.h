@@ -47,8 +47,8 @@ inline void settle(loop& l) noexcept {
 
 // ---- What comes next, said by code that runs under the base ----
 
-// (The loop is always the running one. Looked up as such, not by way of the frame and its chain: what
-// is written behind three dependent loads holds up all who read it.)
+// (The loop is always the running one. It is looked up as such, not by way of the frame and its
+// chain: a store behind three dependent loads holds up the loads that follow it.)
 
 inline void resume_next(promise_base& p) noexcept {
   current_loop->next_frame = &p;

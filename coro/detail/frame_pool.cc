@@ -1,6 +1,9 @@
 // The cold half of the frame pool.
 #include <eddy/coro/detail/frame_pool.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace eddy::detail {
 
 constinit thread_local frame_pool frames_of_thread;
@@ -8,8 +11,8 @@ constinit thread_local frame_pool frames_of_thread;
 void frame_pool::trim(std::size_t keep, std::size_t at_most) noexcept {
   for (node*& list : lists_) {
     node** end = &list;
-    for (std::size_t n = 0; n < keep && *end; ++n) end = &(*end)->next;
-    for (std::size_t n = 0; n < at_most && *end; ++n) {
+    for (std::size_t n = 0; n < keep && is_block(*end); ++n) end = &(*end)->next;
+    for (std::size_t n = 0; n < at_most && is_block(*end); ++n) {
       node* gone = *end;
       *end = gone->next;
       ::operator delete(gone);
@@ -24,8 +27,14 @@ void frame_pool::give_back_surplus() noexcept {
   fresh_ = 0;
 }
 
+void frame_pool::runtime_made() noexcept {
+  if (keeps_++ == 0) std::fill(std::begin(lists_), std::end(lists_), nothing());
+}
+
 void frame_pool::runtime_ended() noexcept {
-  if (--keeps_ == 0) trim(0, static_cast<std::size_t>(-1));
+  if (--keeps_) return;
+  trim(0, static_cast<std::size_t>(-1));
+  std::fill(std::begin(lists_), std::end(lists_), nullptr);
 }
 
 }  // namespace eddy::detail

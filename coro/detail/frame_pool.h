@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace eddy::detail {
@@ -22,8 +23,9 @@ class frame_pool {
     const std::size_t c = class_of(size);
     if (c >= classes) return nullptr;
     node* n = lists_[c];
-    if (n) [[likely]]
-      lists_[c] = n->next;
+    if (!is_block(n)) [[unlikely]]
+      return nullptr;
+    lists_[c] = n->next;
     return n;
   }
   /// Throws std::bad_alloc.
@@ -35,17 +37,19 @@ class frame_pool {
   }
   void put(void* block, std::size_t size) noexcept {
     const std::size_t c = class_of(size);
-    if (c < classes && keeps_) [[likely]] {
-      auto* n = static_cast<node*>(block);
-      n->next = lists_[c];
-      lists_[c] = n;
-      return;
+    if (c < classes) [[likely]] {
+      if (node* first = lists_[c]) [[likely]] {
+        auto* n = static_cast<node*>(block);
+        n->next = first;
+        lists_[c] = n;
+        return;
+      }
     }
     ::operator delete(block);
   }
   /// While at least one runtime lives on this thread, blocks are kept; with the last one all are
   /// given back.
-  void runtime_made() noexcept { ++keeps_; }
+  void runtime_made() noexcept;
   void runtime_ended() noexcept;
   /// The loop's check phase, now and then: where no class has had to ask the system since the last
   /// call, each gives back some of what it keeps beyond a working set. Bounded, so that a burst's
@@ -62,6 +66,12 @@ class frame_pool {
   struct node {
     node* next;
   };
+  /// Where a list ends. (Not null: a list whose head is null keeps nothing, so put() needs not look
+  /// elsewhere.)
+  static node* nothing() noexcept {
+    return reinterpret_cast<node*>(1);  // NOLINT(performance-no-int-to-ptr): never looked into
+  }
+  static bool is_block(const node* n) noexcept { return reinterpret_cast<std::uintptr_t>(n) > 1; }
   node* lists_[classes] = {};
   void trim(std::size_t keep, std::size_t at_most) noexcept;
   unsigned keeps_ = 0;

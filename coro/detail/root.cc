@@ -20,13 +20,40 @@ void task_owner::ask_children(ask_list& asked) noexcept {
   for (spawned_base* s = first(); s; s = after(*s)) asked.ask(*s);
 }
 
+void spawned_base::add_further_joiner(linked_work& w) noexcept {
+  linked_work* const first = first_joiner();
+  const bool alone = !first->next || first->next == first;
+  linked_work* const last = alone ? first : first->previous;
+  w.next = first;
+  w.previous = last;
+  last->next = &w;
+  first->previous = &w;
+}
+
+void spawned_base::add_joiner_of_another_runtime(linked_work& w) noexcept {
+  check_wake(*home);
+  add_joiner(w);
+  if (first_joiner() == &w) w.next = nullptr;
+}
+
 void spawned_base::remove_joiner(linked_work& w) noexcept {
-  if (w.next == &w) {
+  if (!w.next || w.next == &w) {
     context = nullptr;
     return;
   }
   if (first_joiner() == &w) context = static_cast<linked_work*>(w.next);
   w.unlink();
+  linked_work* const first = first_joiner();
+  if (first->next == first && waiter_of(*first).of->home != home) first->next = nullptr;
+}
+
+void spawned_base::wake_each(linked_work& first) noexcept {
+  work* w = &first;
+  do {
+    work* after = w->next;
+    make_ready(*w);
+    w = after;
+  } while (w && w != &first);
 }
 
 void spawned_base::tell(task_owner& from) noexcept {
@@ -56,6 +83,7 @@ void no_value(spawned_base& s) {
 
 root::root(loop& home) noexcept : home_(home) {
   children.child_ended = &child_ended;
+  home.settle_base = &settle;
   frames().runtime_made();
 }
 
@@ -114,8 +142,27 @@ void root::give_back_surplus() noexcept {
 std::string root::describe() const {
   std::string out;
   if (main_) detail::describe(out, *main_, "\n  main: ");
-  for (const spawned_base* s = children.first(); s; s = children.after(*s))
-    detail::describe(out, *s, "\n  a spawned task: ");
+  // Ten thousand that wait alike are one line.
+  std::string last;
+  std::size_t alike = 0;
+  const auto say_last = [&] {
+    if (!alike) return;
+    out +=
+        alike == 1 ? "\n  a spawned task: " : "\n  " + std::to_string(alike) + " spawned tasks: ";
+    out += last;
+  };
+  for (const spawned_base* s = children.first(); s; s = children.after(*s)) {
+    std::string next;
+    detail::describe(next, *s, "");
+    if (next.empty()) continue;  // it waits for nothing
+    if (next != last) {
+      say_last();
+      last = std::move(next);
+      alike = 0;
+    }
+    ++alike;
+  }
+  say_last();
   return out;
 }
 

@@ -33,8 +33,10 @@ struct sibling {
     at.previous_sibling = this;
   }
   void unlink_sibling() noexcept {
+    // NOLINTBEGIN(clang-analyzer-core.NullDereference): it is linked
     previous_sibling->next_sibling = next_sibling;
     next_sibling->previous_sibling = previous_sibling;
+    // NOLINTEND(clang-analyzer-core.NullDereference)
   }
 };
 
@@ -52,9 +54,10 @@ struct task_owner {
   sibling children;  // the ring's head
   std::size_t live = 0;
   bool stopping = false;  ///< a task spawned now never begins
-  /// Of the children that give a value, which are told of, too: none, the last, each?
+  /// Which of the children that give a value are looked at more closely: none, the last, each?
   enum class watch : unsigned char { none, last, each } watched = watch::none;
   // Called at the base, when the child has been taken out.
+  /// A child was stopped, or ended with an exception; where each is watched, or gave a value.
   void (*child_ended)(task_owner&, spawned_base& child) noexcept = nullptr;
   /// No child is left. Null: nobody waits for that.
   void (*all_ended)(task_owner&) noexcept = nullptr;
@@ -81,42 +84,40 @@ struct spawned_base : chain, sibling {
   void has_been_told() noexcept {
     if (has_error()) end = ending::told;
   }
-  /// Who waits for its end: a ring, first in first out, kept in `context`.
+  /// Who waits for its end: a ring, first in first out, kept in `context`. (Where one is alone its
+  /// `previous` is not written; `next` leads to itself, or is null if it is of another runtime on
+  /// this thread.)
   linked_work* first_joiner() const noexcept { return static_cast<linked_work*>(context); }
   void add_joiner(linked_work& w) noexcept {
-    linked_work* first = first_joiner();
-    if (first) [[unlikely]] {
-      linked_work* last = first->next == first ? first : first->previous;
-      w.next = first;
-      w.previous = last;
-      last->next = &w;
-      first->previous = &w;
-    } else {
-      w.next = &w;  // (`previous` of the only one is not written)
-      context = &w;
+    if (first_joiner()) [[unlikely]] {
+      add_further_joiner(w);
+      return;
     }
+    w.next = &w;
+    context = &w;
   }
+  void add_further_joiner(linked_work& w) noexcept;
+  void add_joiner_of_another_runtime(linked_work& w) noexcept;
   void remove_joiner(linked_work& w) noexcept;
   /// The end has been stored: wakes joiners, leaves the owner, gives up the task's own reference.
   void has_ended() noexcept {
-    if (first_joiner()) wake_joiners();
+    if (first_joiner()) [[likely]]
+      wake_joiners();
     task_owner& from = *owner;
     owner = nullptr;
     unlink_sibling();
     --from.live;
-    if (end != ending::value || from.watched != task_owner::watch::none) [[unlikely]] {
-      if (end == ending::value && from.watched == task_owner::watch::last) {
-        if (!from.live) from.all_ended(from);
-      } else {
-        tell(from);
-      }
-    }
+    if (end != ending::value || from.watched != task_owner::watch::none) [[unlikely]]
+      tell(from);
     release();
   }
   /// The last reference frees it; if it failed and nobody joined, its owner's loop fails with its
   /// exception.
   void release() noexcept {
     if (--references) return;
+    last_is_gone();
+  }
+  void last_is_gone() noexcept {
     if (has_error()) [[unlikely]]
       gone_with_error();
     own_type().free(*this);
@@ -126,16 +127,14 @@ struct spawned_base : chain, sibling {
 
  private:
   void wake_joiners() noexcept {
-    loop& l = *current_loop;
-    linked_work* const first = first_joiner();
-    work* w = first->next;
-    l.make_ready(*first);
-    while (w != first) [[unlikely]] {
-      work* after = w->next;
-      l.make_ready(*w);
-      w = after;
+    linked_work& first = *first_joiner();
+    if (first.next != &first) [[unlikely]] {
+      wake_each(first);
+      return;
     }
+    current_loop->make_ready(first);
   }
+  static void wake_each(linked_work& first) noexcept;
   void tell(task_owner& from) noexcept;
 };
 
@@ -159,7 +158,6 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
-  void settle(loop& l) noexcept override { detail::settle(l); }
   void run_ended() noexcept override {
     children.stopping = false;
     children.watched = task_owner::watch::none;

@@ -31,7 +31,6 @@ struct hook_node;
 struct guard_block;
 pending_guard guard_of(runtime&) noexcept;
 struct callback_timer;
-class loop;
 
 /// What the language layer hangs on a loop: the tasks of this runtime. Made with the first task.
 class task_root {
@@ -43,8 +42,6 @@ class task_root {
   /// Asks the background tasks (those that do not hold the loop) to stop; until the run has ended
   /// no task begins.
   virtual void stop_background() noexcept = 0;
-  /// Goes on with what waits at the base (coro/detail/base.h).
-  virtual void settle(loop&) noexcept = 0;
   /// A run has ended: tasks spawned from now on begin again.
   virtual void run_ended() noexcept = 0;
   /// The check phase, every few thousand ticks: memory that is far above need goes back.
@@ -104,8 +101,10 @@ class loop {
   void make_closing(linked_work& w) noexcept { closing_.push(w); }
   /// An await that need not suspend is a microtask too: false where the budget is spent.
   bool charge() noexcept {
-    if (!budget_left_) return false;
-    --budget_left_;
+    if (__builtin_sub_overflow(budget_left_, 1u, &budget_left_)) [[unlikely]] {
+      budget_left_ = 0;
+      return false;
+    }
     return true;
   }
 
@@ -200,6 +199,7 @@ class loop {
   chain* base_chains = nullptr;        ///< chains that begin or have ended, last in first out
   chain* running = nullptr;            ///< the chain that runs now; null in callbacks
   char* stack_limit = nullptr;         ///< nested starts go no deeper than this
+  void (*settle_base)(loop&) noexcept = nullptr;  ///< goes on with both; set with `tasks`
   /// (One branch for both.)
   bool base_waits() const noexcept { return (next_frame != nullptr) | (base_chains != nullptr); }
   std::size_t background_tasks = 0;  ///< of `tasks`, those that do not hold the loop
@@ -214,7 +214,7 @@ class loop {
 
   void settle() noexcept {
     if (base_waits()) [[unlikely]]
-      tasks->settle(*this);
+      settle_base(*this);
   }
   void run_microtasks() noexcept;
   /// One turn through all phases; poll sleeps only if it may and something is pending.

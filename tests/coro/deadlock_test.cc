@@ -1,4 +1,5 @@
 // docs/semantics.md, rule 15: nothing is pending and tasks still wait.
+#include <algorithm>
 #include <coroutine>
 #include <optional>
 #include <string>
@@ -116,6 +117,27 @@ TEST_P(deadlocked, Rule15TheMessageNamesEachWaitingTask) {
   EXPECT_NE(said.find("join at " + at(second_line)), std::string::npos) << said;
   EXPECT_EQ(said.find("sleep"), std::string::npos) << said;
   EXPECT_EQ(log.text(), "first > second > main") << "in order, and main last";
+}
+
+TEST_P(deadlocked, Rule15TasksThatWaitAlikeAreOneLine) {
+  event never;
+  int line = 0;
+  const auto waiter = [&]() -> task<> {
+    line = __LINE__ + 1;
+    co_await never.wait();
+  };
+  const std::string said = message_of([&]() -> task<> {
+    for (int i = 0; i < 1000; ++i) spawn(waiter);
+    spawn([&]() -> task<> { co_await never.wait(); });
+    for (int i = 0; i < 3; ++i) spawn(waiter);
+    co_return;
+  });
+  EXPECT_NE(said.find("\n  1000 spawned tasks: event::wait at " + at(line)), std::string::npos)
+      << said;
+  EXPECT_NE(said.find("\n  a spawned task: event::wait at "), std::string::npos) << said;
+  EXPECT_NE(said.find("\n  3 spawned tasks: event::wait at " + at(line)), std::string::npos)
+      << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 3) << said;
 }
 
 TEST_P(deadlocked, Rule15TheMessageNamesTheFramesAroundAndWhatIsInABoundary) {

@@ -130,6 +130,43 @@ TEST_P(spawning, JoinersGoOnInTheOrderInWhichTheyCame) {
   EXPECT_EQ(log.text(), "main came first > 1 > 2 > 3");
 }
 
+TEST_P(spawning, ATaskMayBeJoinedInAnotherRuntimeOfTheSameThread) {
+  for (const std::size_t joiners : {1u, 2u, 3u}) {
+    for (const bool first_is_cancelled : {false, true}) {
+      log.clear();
+      const auto other = make_runtime(GetParam());
+      event go;
+      std::optional<join_handle<void>> joined;
+      other->next_tick([&] { joined = spawn([&]() -> task<> { co_await go.wait(); }); });
+      other->run_nowait();
+
+      std::vector<join_handle<void>> here;
+      rt().next_tick([&] {
+        for (std::size_t i = 0; i < joiners; ++i) {
+          here.push_back(spawn([&, i]() -> task<> {
+            co_await *joined;
+            log(std::to_string(i));
+          }));
+        }
+      });
+      rt().run_nowait();
+      if (first_is_cancelled) {
+        rt().next_tick([&] { here[0].cancel(); });
+        rt().run_nowait();
+      }
+      go.set();
+      other->run_nowait();
+      EXPECT_TRUE(joined->done());
+      EXPECT_EQ(log.text(), "") << "they go on in their own runtime";
+      rt().run_nowait();
+      std::string all;
+      for (std::size_t i = first_is_cancelled; i < joiners; ++i)
+        all += (all.empty() ? "" : " > ") + std::to_string(i);
+      EXPECT_EQ(log.text(), all);
+    }
+  }
+}
+
 TEST_P(spawning, JoinTellsHowATaskEnded) {
   run([&]() -> task<> {
     const auto value = spawn(&give_later, 7);
