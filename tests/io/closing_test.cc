@@ -22,6 +22,20 @@ EDDY_ON_EVERY_BACKEND(ClosingTest);
 using ClosingDeathTest = ClosingTest;
 EDDY_ON_EVERY_BACKEND(ClosingDeathTest);
 
+TEST_P(ClosingTest, ACloseEndsWhileAnotherTaskYieldsInEveryTick) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    bool closed = false;
+    co_await yield();  // from here on in the pending phase, with nothing in flight
+    spawn([&]() -> task<void> {
+      EXPECT_TRUE(co_await near.close());
+      closed = true;
+    });
+    for (int i = 0; !closed && i < 1000; ++i) co_await yield();
+    EXPECT_TRUE(closed);
+  });
+}
+
 TEST_P(ClosingTest, CloseEndsWhatOthersAwait) {
   run([]() -> task<void> {
     auto [near, far] = co_await tcp_pair();

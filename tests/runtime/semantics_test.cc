@@ -2,6 +2,8 @@
 // each test begins with its rule.
 #include <algorithm>
 #include <ctime>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include <eddy/coro/event.h>
@@ -59,6 +61,37 @@ TEST_P(semantics, Rule01WhatAPostPostsRunsInTheNextTick) {
   });
   rt().run();
   EXPECT_EQ(log.text(), "outer in tick 1 > inner in tick 2");
+}
+
+TEST_P(semantics, Rule01WhoYieldsInEveryTickLeavesNoPhaseOut) {
+  stream_pair pair(rt());
+  pair.say("x");
+  bool done = false;
+  hook prepare;
+  // (Each alone: what one brings about must not hide that another is forgotten.)
+  const std::pair<const char*, std::function<void()>> all[] = {
+      {"timers", [&] { rt().set_timeout(0ms, [&] { done = true; }); }},
+      {"prepare", [&] { prepare = rt().add_hook(phase::prepare, [&] { done = true; }); }},
+      {"poll, an operation",
+       [&] {
+         spawn([&]() -> task<> {
+           co_await pair.read();
+           done = true;
+         });
+       }},
+      {"poll, a post", [&] { rt().post([&] { done = true; }); }},
+      {"check", [&] { rt().set_immediate([&] { done = true; }); }},
+  };
+  for (const auto& [name, begin] : all) {
+    done = false;
+    run([&]() -> task<> {
+      begin();
+      for (int i = 0; !done && i < 100; ++i) co_await yield();
+      EXPECT_TRUE(done) << name;
+    });
+    prepare = hook();
+  }
+  EXPECT_LT(tick(), 4096u) << "(every so many ticks goes through all phases in any case)";
 }
 
 TEST_P(semantics, Rule01AHookAddedInItsPhaseRunsFromTheNextTickOn) {
