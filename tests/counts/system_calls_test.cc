@@ -160,7 +160,9 @@ TEST_P(system_call_counts, ALoopThatIsAwakeIsNotWokenByWrites) {
       for (int i = 0; i < posts; ++i) rt.post([&arrived] { ++arrived; });
     });
     eddy::run(rt, [&]() -> task<> {
-      co_await yield();
+      // (UBSan tries memory by writing it to a pipe, once for each type: past the first tick that
+      // gives memory back.)
+      while (rt.ticks() <= 4096) co_await yield();
       count_from_here();
       begin.store(true, std::memory_order_release);
       while (arrived < posts) co_await yield();
@@ -170,8 +172,8 @@ TEST_P(system_call_counts, ALoopThatIsAwakeIsNotWokenByWrites) {
   });
 #ifndef EDDY_SANITIZED  // UBSan tries memory by writing it to a pipe
   EXPECT_EQ(t.other.of(SYS_write), 0u) << t.other.text();
-  EXPECT_EQ(t.here.of(SYS_write), 0u) << t.here.text();
 #endif
+  EXPECT_EQ(t.here.of(SYS_write), 0u) << t.here.text();
   EXPECT_EQ(t.here.of_io_uring() + t.here.of(SYS_epoll_pwait) + t.here.of(SYS_epoll_pwait2), 0u)
       << t.here.text();
 }
