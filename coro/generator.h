@@ -37,7 +37,7 @@ class [[nodiscard]] generator {
     void unhandled_exception() { throw; }
     template <class A>
     std::suspend_never await_transform(A&&) {
-      static_assert(!std::is_reference_v<A&&>,
+      static_assert(std::is_void_v<A>,
                     "eddy::generator is synchronous: what awaits is an eddy::async_generator");
       return {};
     }

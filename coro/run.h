@@ -65,21 +65,8 @@ struct main_of : main_chain {
   }
   static void ended(work* w) noexcept {
     main_of& self = of(w);
-    if (self.end != ending::stopped) {
-      auto& p = static_cast<promise<T>&>(*self.ended_frame);
-      if (p.end == ending::error) {
-        self.out.set_error(p.error);
-      } else if constexpr (std::is_void_v<T>) {
-        self.out.set_value();
-      } else {
-        try {
-          self.out.set_value(std::move(p.value));
-        } catch (...) {
-          self.out.set_error(std::current_exception());
-        }
-      }
-      std::coroutine_handle<promise<T>>::from_promise(p).destroy();
-    }
+    if (self.end != ending::stopped)
+      take_end_of(static_cast<promise<T>&>(*self.ended_frame), self.out);
     self.finish();
   }
   void finish() noexcept {

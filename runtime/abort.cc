@@ -64,7 +64,7 @@ void misuse(const char* sentence, const char* subject) noexcept {
   text.end();
 }
 
-void tell(const char* sentence, const char* subject) noexcept {
+void warn(const char* sentence, const char* subject) noexcept {
   line text;
   text.add(sentence);
   text.add(": ");

@@ -431,9 +431,9 @@ void loop::finish_tasks() {
   try {
     if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
   } catch (const std::exception& e) {
-    tell("a runtime is destroyed, and an exception of its tasks is lost", e.what());
+    warn("a runtime is destroyed, and an exception of its tasks is lost", e.what());
   } catch (...) {
-    tell("a runtime is destroyed, and an exception of its tasks is lost", "not a std::exception");
+    warn("a runtime is destroyed, and an exception of its tasks is lost", "not a std::exception");
   }
 }
 

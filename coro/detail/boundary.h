@@ -92,6 +92,23 @@ R pass_on(outcome<passed_on<R>>& out) {
   }
 }
 
+/// The end of a task's frame that has ended, moved out; the frame goes.
+template <class T>
+void take_end_of(promise<T>& p, outcome<storable<T>>& out) noexcept {
+  if (p.end == ending::error) {
+    out.set_error(std::move(p.error));
+  } else if constexpr (std::is_void_v<T>) {
+    out.set_value();
+  } else {
+    try {
+      out.set_value(std::move(p.value));
+    } catch (...) {
+      out.set_error(std::current_exception());
+    }
+  }
+  std::coroutine_handle<promise<T>>::from_promise(p).destroy();
+}
+
 /// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it
 /// was stopped".
 struct hand_written_frame {
@@ -315,19 +332,8 @@ class task_branch : public branch_root<Host, Branch, storable<T>> {
  private:
   friend class task_branch::branch_root;
   void take_result(promise<T>& p) noexcept {
-    if (p.end == ending::error) {
-      this->out.set_error(std::move(p.error));
-    } else if constexpr (std::is_void_v<T>) {
-      this->out.set_value();
-    } else {
-      try {
-        this->out.set_value(std::move(p.value));
-      } catch (...) {
-        this->out.set_error(std::current_exception());
-      }
-    }
+    take_end_of(p, this->out);
     this->inner.end = this->out.how();
-    std::coroutine_handle<promise<T>>::from_promise(p).destroy();
   }
   void collect() noexcept { take_result(static_cast<promise<T>&>(*this->inner.ended_frame)); }
 };

@@ -19,6 +19,6 @@ namespace eddy::detail {
 
 /// One line on stderr that begins with "eddy: ", for what can be told to nobody; the program goes
 /// on.
-void tell(const char* sentence, const char* subject) noexcept;
+void warn(const char* sentence, const char* subject) noexcept;
 
 }  // namespace eddy::detail
