@@ -1,10 +1,10 @@
 // What every benchmark program shares: which rows it was asked for, how a row is timed, and how it
 // is printed. A program is called as `PROGRAM [--scale=0.1] [ROW...]`; no ROW means all of its
-// rows. For each it prints one line,
-// `row<TAB>figure` (nanoseconds unless the row's name says bytes), and for timed rows `row.cpu`
-// (the CPU time of the whole process for each operation) and `row.operations` (how many were made).
-// A row that a program does not have prints nothing. A limit that is written in several ways takes
-// --variant=NAME, and prints its names when called with --variants.
+// rows. For each it prints one line, `row<TAB>figure` (nanoseconds unless the row's name says bytes),
+// and for timed rows `row.cpu` (the CPU time of the whole process for each operation) and
+// `row.operations` (how many were made). A row that a program does not have prints nothing. A limit
+// that is written in several ways takes --variant=NAME, and prints its names when called with
+// --variants.
 #pragma once
 
 #include <pthread.h>

@@ -35,8 +35,8 @@ struct run_on_base : work {
   // The caller's side.
   runtime& other_side;
   loop* here = nullptr;
-  std::shared_ptr<guard_block>
-      here_address;  // either runtime may end while the other thread still rings its doorbell
+  // Either runtime may end while the other thread still rings its doorbell
+  std::shared_ptr<guard_block> here_address;
   std::shared_ptr<guard_block> there_address;
   pending_guard guard;  // holds the other side
   bool cancel_sent = false;

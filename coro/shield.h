@@ -62,8 +62,8 @@ class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
   /// True: it has ended at once.
   bool start_cleanup() noexcept {
     try {
-      const running_as_none no_task(
-          *this->above().home);  // stop_requested() is false in the callable, too
+      // stop_requested() is false in the callable, too.
+      const running_as_none no_task(*this->above().home);
       cleanup_.emplace(make_());
     } catch (...) {
       if (this->body_.out.how() != ending::error)

@@ -320,8 +320,8 @@ template <class T>
 class join_handle {
  public:
   using value_type = T;
-  explicit join_handle(detail::spawned<T>& s) noexcept
-      : spawned_(&s) {}  // takes over one reference
+  // Takes over one reference.
+  explicit join_handle(detail::spawned<T>& s) noexcept : spawned_(&s) {}
   join_handle(const join_handle& other) noexcept : spawned_(other.spawned_) {
     if (spawned_) ++spawned_->references;
   }

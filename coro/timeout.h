@@ -30,9 +30,8 @@ struct as_result<result<T>> {
 };
 
 /// One timer a scope. It is armed when the body first suspends; a body that finishes at once costs
-/// none.
-/// (Three numbers side by side and not a struct of them, which would be copied by wider loads than
-/// it was stored by.)
+/// none. (Three numbers side by side and not a struct of them, which would be copied by wider loads
+/// than it was stored by.)
 template <class A, class... End>
 class timeout_awaiter : public scope<timeout_awaiter<A, End...>, A> {
  public:

@@ -31,8 +31,8 @@ static eddy::task<> talk() {
   co_await ask(listener.local_address(), "a question");
   co_await ask(listener.local_address(), "another question");
 
-  co_await eddy::ok(
-      listener.close());  // no new connections; those that exist end in their own time
+  // no new connections; those that exist end in their own time
+  co_await eddy::ok(listener.close());
   const auto end = co_await server;
   if (end) std::puts("all served");
 }

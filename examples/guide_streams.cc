@@ -13,8 +13,8 @@ template <class S>
 static eddy::task<> shout_back(S stream) {
   std::array<char, 256> buffer;
   for (;;) {
-    const auto n =
-        co_await stream.read(buffer);  // at least one byte; 0: the peer has ended its side
+    // at least one byte; 0: the peer has ended its side
+    const auto n = co_await stream.read(buffer);
     if (!n || *n == 0) co_return;
     std::transform(buffer.begin(), buffer.begin() + *n, buffer.begin(),
                    [](unsigned char c) { return std::toupper(c); });

@@ -24,8 +24,8 @@ concept byte_like =
 
 template <class T>
 concept writable_byte_pointer =
-    std::is_pointer_v<T> &&
-    byte_like<std::remove_pointer_t<T>>;  // remove_pointer keeps a const: refused
+    // remove_pointer keeps a const: refused
+    std::is_pointer_v<T> && byte_like<std::remove_pointer_t<T>>;
 
 template <class T>
 concept byte_pointer =

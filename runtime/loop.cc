@@ -147,15 +147,14 @@ void loop::poll(bool may_sleep) {
   const bool asks_kernel = operations_ != 0 || pool_work_ != 0;
   turn& t = o.now_turn;
   t.until = sleep_limit(may_sleep);
-  if (asks_kernel || t.until != time_point::min() ||
-      o.hosted) {  // (hosted: takes the rings of the doorbell)
+  // (Hosted: takes the rings of the doorbell.)
+  if (asks_kernel || t.until != time_point::min() || o.hosted) {
     t.limit = budget_;
     try {
       (o.kernel ? *o.kernel : need_backend()).run(t);
     } catch (...) {
-      fail(
-          std::
-              current_exception());  // no kernel to be had: what was begun is not handed over, and is cancelled
+      // No kernel to be had: what was begun is not handed over, and is cancelled.
+      fail(std::current_exception());
     }
   }
   if (!o.inbox.empty()) sort_mail();

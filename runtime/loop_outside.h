@@ -23,8 +23,8 @@ struct hook_node : linked_work {
   callback run_it;
   loop* home = nullptr;
   std::uint64_t added_in = 0;  // the tick: it runs from the next one on
-  bool active =
-      false;  // its callback is on the stack: whoever drops it leaves the rest to run_hooks
+  // Its callback is on the stack: whoever drops it leaves the rest to run_hooks
+  bool active = false;
   bool dropped = false;
 };
 

@@ -73,8 +73,8 @@ enum class pool_lane : std::uint8_t { compute, files, lookup };
 struct request {
   verb what = verb::nothing;
   pool_lane lane = pool_lane::files;  ///< where it runs if it has to go to the pool
-  bool seekable =
-      false;  ///< read, write: a regular file (may block, is not cancelled once begun), no stream
+  /// read, write: a regular file (may block, is not cancelled once begun), no stream
+  bool seekable = false;
   std::int32_t descriptor = -1;
   std::uint64_t offset = 0;
   std::uint64_t address = 0;
@@ -93,9 +93,9 @@ struct operation : detail::linked_work {
   using linked_work::linked_work;
 
   enum class place : std::uint8_t {
-    outside,  ///< not begun
-    listed,   ///< begun, in turn::start; ends at once when cancelled
-    inside,  ///< the backend's; if it was asked to end and no room was left for that it stands in turn::cancel
+    outside,   ///< not begun
+    listed,    ///< begun, in turn::start; ends at once when cancelled
+    inside,    ///< the backend's; asked to end, and no room for that: it stands in turn::cancel
     reported,  ///< in turn::done, or its report is being delivered
   };
 

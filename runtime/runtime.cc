@@ -82,8 +82,8 @@ void loop::outside::make_callback_timer(loop& home) {
 void loop::outside::free_callback_timer(callback_timer& t) noexcept {
   ++t.generation;
   t.run_it.reset();
-  free_slots.push_back(
-      t.slot);  // never grows: it has had room for every slot since the slot was made
+  // Never grows: it has had room for every slot since the slot was made
+  free_slots.push_back(t.slot);
 }
 
 }  // namespace detail

@@ -29,8 +29,8 @@ pending_guard guard_of(runtime&) noexcept;  // run_on: also from another thread
 }  // namespace detail
 
 struct runtime_options {
-  backend_kind backend =
-      backend_kind::automatic;      ///< automatic: EDDY_BACKEND, else the best there is
+  /// Automatic: EDDY_BACKEND, else the best there is
+  backend_kind backend = backend_kind::automatic;
   unsigned ring_entries = 256;      ///< submission queue entries of io_uring
   unsigned pool_threads = 0;        ///< 0: max(4, cores)
   unsigned pool_queue = 1024;       ///< queued jobs per lane before offload() itself waits

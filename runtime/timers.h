@@ -15,8 +15,8 @@ namespace eddy::detail {
 struct timer : linked_work {
   using linked_work::linked_work;
   time_point deadline{};
-  std::uint64_t sequence =
-      0;  ///< equal deadlines expire in the order in which they were started; 0: idle
+  /// Equal deadlines expire in the order in which they were started; 0: idle
+  std::uint64_t sequence = 0;
   union {
     timer* child;        ///< in the heap
     std::uint64_t slot;  ///< in the wheel

@@ -22,8 +22,8 @@ struct connection {
   bool runnable = false;        // epoll: stands in the list of those with something left
   bool waits_to_write = false;  // epoll
   bool ended = false;           // multishot: its last completion has come
-  std::vector<std::uint64_t>
-      parts;  // multishot: lent buffers to be sent, first to last (index | length << 32)
+  // multishot: lent buffers to be sent, first to last (index | length << 32)
+  std::vector<std::uint64_t> parts;
   std::size_t room = bench::echo_buffer;
   char* buffer() noexcept { return reinterpret_cast<char*>(this + 1); }
 };

@@ -37,8 +37,8 @@ struct sleep_until {
   timer in_slot;
   explicit sleep_until(std::uint64_t deadline) noexcept { in_slot.deadline = deadline; }
   bool await_ready() const noexcept { return false; }
-  void await_suspend(
-      std::coroutine_handle<>) noexcept {  // the frame's address follows from the timer's
+  // the frame's address follows from the timer's
+  void await_suspend(std::coroutine_handle<>) noexcept {
     in_slot.next = &slot;
     in_slot.previous = slot.previous;
     slot.previous->next = &in_slot;

@@ -182,8 +182,9 @@ inline bool start_nested(promise_base& child, std::coroutine_handle<> handle) no
   if (child.end != ending::none) [[likely]]
     return true;
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+  // neither ended nor at a co_await
   if (child.where.line() == 0) [[unlikely]]
-    body_was_not_compiled();  // neither ended nor at a co_await
+    body_was_not_compiled();
 #endif
   child.inline_start = false;
   return false;

@@ -31,8 +31,8 @@ struct promise_base {
   promise_base(const promise_base&) = delete;
   promise_base& operator=(const promise_base&) = delete;
 
-  promise_base* parent =
-      nullptr;  ///< the frame that awaits this one; null: the outermost of its chain
+  /// The frame that awaits this one; null: the outermost of its chain
+  promise_base* parent = nullptr;
   chain* of = nullptr;
   union {
     std::source_location where;  ///< the co_await at which this frame is suspended
@@ -40,8 +40,8 @@ struct promise_base {
   };
   ending end = ending::none;
   bool inline_start = true;  ///< whoever started us is still below us on the native stack
-  bool unwinding =
-      false;  ///< the base's next visit destroys from here outwards, instead of resuming
+  /// The base's next visit destroys from here outwards, instead of resuming
+  bool unwinding = false;
 
   void end_with(std::exception_ptr e) noexcept {
     std::construct_at(std::addressof(error), std::move(e));

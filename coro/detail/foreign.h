@@ -43,8 +43,8 @@ class foreign_awaiter : public work, public awaiter_tag {
         return true;
       }
     } catch (...) {
-      h.promise().of->leaf =
-          nullptr;  // it waits for nothing: the exception is the task's, where it awaits
+      // It waits for nothing: the exception is the task's, where it awaits.
+      h.promise().of->leaf = nullptr;
       throw;
     }
   }

@@ -14,8 +14,8 @@ namespace eddy::detail {
 class frame_pool {
  public:
   static constexpr std::size_t step = 16;
-  static constexpr std::size_t classes =
-      257;  // 4 KiB: g++ gives each co_await of a function room of its own
+  // 4 KiB: g++ gives each co_await of a function room of its own
+  static constexpr std::size_t classes = 257;
   static constexpr std::size_t largest = step * (classes - 1) + step / 2;
 
   /// A block that was given back; null where there is none.

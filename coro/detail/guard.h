@@ -1,9 +1,8 @@
 // The guard against g++ 12: what stands as a temporary in a full expression with co_await is
 // destroyed twice there when it is a lambda with captures or an aggregate with a destructor
 // (upstream bug 99576 and relatives). Functions that return an awaitable refuse both, by type: an
-// rvalue of such a type may as well be
-// `std::move(named)`, which is harmless, but nothing tells the two apart. What to write instead is
-// the same for both: pass the named one as it is, to be copied.
+// rvalue of such a type may as well be `std::move(named)`, which is harmless, but nothing tells the
+// two apart. What to write instead is the same for both: pass the named one as it is, to be copied.
 #pragma once
 
 #include <type_traits>

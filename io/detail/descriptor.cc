@@ -256,8 +256,8 @@ void descriptor::belong_to(loop& l) noexcept {
       misuse(
           "a stream, listener or file is used in another runtime than that of its first operation");
     world_ = world_of(l);
-    l.ask(
-        of_descriptor(verb::forget, number_));  // what was known there of the number was another's
+    // What was known there of the number was another's
+    l.ask(of_descriptor(verb::forget, number_));
   }
   used_ = true;
 }

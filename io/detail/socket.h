@@ -18,8 +18,8 @@ namespace eddy {
 struct listen_options {
   int backlog = 4096;  ///< connections that wait for accept(); the system may have a lower limit
   bool reuse_address = true;  ///< the port may be bound at once after a server's end
-  bool reuse_port =
-      false;  ///< several listeners share the port, and the kernel spreads the connections
+  /// Several listeners share the port, and the kernel spreads the connections
+  bool reuse_port = false;
 };
 
 namespace detail {

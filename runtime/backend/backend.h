@@ -24,15 +24,16 @@ using operation_list = work_list<operation>;
 /// What a tick hands over and gets back. The lists are the loop's; an operation stands in at most
 /// one of them.
 struct turn {
-  operation_list
-      start;  ///< in: begun since the last turn, in order. What finds no room stays listed
-  operation_list
-      cancel;  ///< in: `inside` and asked to end. What finds no room stays listed; whoever ends is taken out
-  operation_list
-      done;  ///< out: each operation exactly once, in the order of arrival (pool work comes by the mailbox)
-  time_point until =
-      time_point::min();     ///< in: sleep no longer; time_point::min(): do not sleep at all
-  std::size_t limit = 1024;  ///< in: report no more than this many; the others stay where they are
+  /// In: begun since the last turn, in order. What finds no room stays listed
+  operation_list start;
+  /// In: `inside` and asked to end. What finds no room stays listed; whoever ends is taken out
+  operation_list cancel;
+  /// Out: each operation exactly once, in the order of arrival (pool work comes by the mailbox)
+  operation_list done;
+  /// In: sleep no longer; time_point::min(): do not sleep at all
+  time_point until = time_point::min();
+  /// In: report no more than this many; the others stay where they are
+  std::size_t limit = 1024;
 };
 
 struct backend_counts {

@@ -73,7 +73,6 @@ bool is_plain_receive(const request& r) noexcept {
 }  // namespace
 
 // ---- What each operation takes
-// ----------------------------------------------------------------------------------------------
 
 inline epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
   const auto i = static_cast<std::size_t>(descriptor);
@@ -108,7 +107,6 @@ inline int epoll_backend::attempt_send(operation& o) {
 }
 
 // ---- Run
-// ---------------------------------------------------------------------------------------------------------------
 
 void epoll_backend::run(turn& t) {
   room_ = t.limit;
@@ -338,9 +336,8 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
   }
   if (n < 0 && errno != EINTR)
     misuse("epoll_wait failed: its descriptor was closed by somebody else");
-  return !rung &&
-         inbox_
-             .empty();  // after a signal too: if its handler has called wake(), the bell rings next
+  // After a signal too: if its handler has called wake(), the bell rings next.
+  return !rung && inbox_.empty();
 }
 
 /// epoll_wait with nanoseconds, or with milliseconds rounded up: never early.
@@ -465,7 +462,6 @@ time_point epoll_backend::next_retry() const noexcept {
 }
 
 // ---- Attempts
-// ----------------------------------------------------------------------------------------------------------
 
 /// `e`: what is known of its descriptor, or null.
 int epoll_backend::attempt(operation& o, entry* e) {
@@ -482,7 +478,6 @@ int epoll_backend::attempt(operation& o, entry* e) {
 }
 
 // ---- What is known of a descriptor
-// -------------------------------------------------------------------------------------
 
 /// Null: no memory.
 epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {
@@ -601,7 +596,6 @@ void epoll_backend::make_runnable(std::int32_t descriptor, entry& e) noexcept {
 }
 
 // ---- The synchronous half, the doorbell, the clock
-// ---------------------------------------------------------------------
 
 int epoll_backend::ask(const request& r) noexcept {
   if (r.what == verb::close || r.what == verb::forget) forget(r.descriptor);

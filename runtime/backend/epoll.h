@@ -46,8 +46,8 @@ class epoll_backend final : public backend {
     bool may[2] = {true, true};    // an attempt may succeed
     bool runnable = false;         // stands in the list of those with an event to use up
     bool streams = false;          // used by more than `ready`: stays registered
-    bool short_is_empty : 1 =
-        false;  // a short receive leaves nothing behind: no attempt before the next event
+    // A short receive leaves nothing behind: no attempt before the next event
+    bool short_is_empty : 1 = false;
     bool local : 1 = false;   // … unless it stopped at a message with descriptors (Unix sockets)
     bool unsure : 1 = false;  // so it came short, and nothing has told yet that nothing is left
     bool listed_unsure : 1 = false;  // stands in unsure_

@@ -22,8 +22,8 @@
 namespace eddy::detail {
 namespace {
 
-constexpr int no_signal =
-    0x100;  // RWF_NOSIGNAL, Linux 6.18; newer than the headers that we build with
+// RWF_NOSIGNAL, Linux 6.18; newer than the headers that we build with
+constexpr int no_signal = 0x100;
 
 template <class T = void>
 T* at(std::uint64_t address) noexcept {
@@ -74,8 +74,8 @@ long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
 /// the middle is for the pool as a whole). `moved`: so much of it is done already.
 long transfer_file(const request& r, bool may_wait, std::uint32_t moved = 0) noexcept {
   if (!may_wait && (r.what == verb::write || r.offset == current_position)) {
-    errno = EAGAIN;  // a write may block on memory; at the descriptor's own position nothing can be
-                     // tried twice
+    // A write may block on memory; at the descriptor's own position nothing can be tried twice.
+    errno = EAGAIN;
     return -1;
   }
   do {

@@ -3,15 +3,13 @@
 //
 // What holds everywhere here:
 // - A submission entry, once written, is in flight, whatever the enter that should carry it
-// answers. What the kernel has
-//   not consumed stays in the ring and goes with the next enter. How much that is, is always read
-//   from the ring's head.
+//   answers. What the kernel has not consumed stays in the ring and goes with the next enter. How
+//   much that is, is always read from the ring's head.
 // - With DEFER_TASKRUN the kernel posts completions inside our own enters only. So an overflow is
-// prevented by bounding
-//   what is handed over between two reaps (crowded()), not by bounding how many operations wait in
-//   the kernel: ten thousand idle connections are ten thousand operations inside. Where it
-//   overflows nevertheless, the kernel keeps the rest (FEAT_NODROP), raises a flag, and the next
-//   enter brings it.
+//   prevented by bounding what is handed over between two reaps (crowded()), not by bounding how
+//   many operations wait in the kernel: ten thousand idle connections are ten thousand operations
+//   inside. Where it overflows nevertheless, the kernel keeps the rest (FEAT_NODROP), raises a
+//   flag, and the next enter brings it.
 #include "runtime/backend/uring.h"
 
 #include <liburing.h>
@@ -130,8 +128,8 @@ class uring final : public backend, uring_ring {
   struct slot {
     operation* whose = nullptr;  // null: free
     std::uint32_t generation = 0;
-    std::uint32_t done =
-        0;  // bytes, of a file's read or write that takes several entries; else: waits so far
+    // Bytes, of a file's read or write that takes several entries; else: waits so far
+    std::uint32_t done = 0;
     std::uint32_t next = none;  // in the list of the free ones, or of those to be issued again
     bool waiting = false;  // the entry in the kernel only waits until there is sense in the next
   };
@@ -597,8 +595,9 @@ bool uring::accepted(int answer) noexcept {
       return false;
     case EBADR:
       misuse("io_uring_enter: the kernel has lost a completion for want of memory");
-    default:  // EEXIST or EINVAL on another thread, whose registered descriptors are others; EBADF:
-              // the ring was closed
+    default:
+      // EEXIST or EINVAL on another thread, whose registered descriptors are others; EBADF: the
+      // ring was closed.
       if (::gettid() != thread_) misuse("io_uring_enter: the ring belongs to another thread");
       misuse("io_uring_enter", std::strerror(-answer));
   }
@@ -611,8 +610,8 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   operation& o = *s.whose;
   const request& r = o.ask;
   if (s.waiting || (result == -EAGAIN && waits_when_asked_again(r))) {
-    s.waiting = !s.waiting;  // whatever the wait ended with: the operation itself says what is
-                             // wrong, if anything is
+    // Whatever the wait ended with: the operation itself says what is wrong, if anything is.
+    s.waiting = !s.waiting;
     return put_back(i);
   }
   if (r.seekable && (r.what == verb::read || r.what == verb::write)) {

@@ -8,10 +8,10 @@ namespace eddy::detail::uring_abi {
 
 inline constexpr std::uint8_t op_ftruncate = 55;  // Linux 6.9
 
-inline constexpr unsigned enter_abs_timer =
-    1u << 5;  // 6.12: the timeout is a point in time, not a duration
-inline constexpr unsigned enter_no_iowait =
-    1u << 7;  // 6.15: a sleeping loop is not shown as waiting for a disk
+// 6.12: the timeout is a point in time, not a duration
+inline constexpr unsigned enter_abs_timer = 1u << 5;
+// 6.15: a sleeping loop is not shown as waiting for a disk
+inline constexpr unsigned enter_no_iowait = 1u << 7;
 inline constexpr unsigned feature_no_iowait = 1u << 17;
 
 /// Not in any user header: how an interrupted system call ends inside the kernel (ERESTARTSYS …

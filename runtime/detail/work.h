@@ -12,8 +12,8 @@ struct work;
 /// What can be done with a work item. One constant table per kind of item; the language layer
 /// extends it (coro/detail/chain.h) with what a cancel needs.
 struct work_type {
-  void (*run)(
-      work*) noexcept;  ///< runs it: resumes who waits. The item may be gone when it returns.
+  /// Runs it: resumes who waits. The item may be gone when it returns.
+  void (*run)(work*) noexcept;
   /// Does it belong to a background task (one that does not hold the loop)? Null: no.
   bool (*background)(const work*) noexcept;
   /// Items sent from other threads that are no operations: the item will never run, its runtime

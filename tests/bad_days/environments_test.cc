@@ -1,7 +1,6 @@
 // Where programs live: containers that deny io_uring, few descriptors, half a processor. One
 // program of everything runs in each of them, in a process of its own, and must do all of its work.
-// (The whole suite under a denying kernel:
-// `./dev test --denied=ERRNO`.)
+// (The whole suite under a denying kernel: `./dev test --denied=ERRNO`.)
 #include "tests/support/backends.h"
 #include "tests/support/counting.h"
 #include "tests/support/deny.h"

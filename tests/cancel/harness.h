@@ -5,12 +5,10 @@
 //
 // Points are taken without touching the product, at three places:
 // - before poll and after check (hooks): with a budget of B microtasks a tick runs at most B of
-// them, so over all budgets
-//   from 1 up to where the course no longer changes there is a point between any two microtasks of
-//   a drain, and before it everything ran as with an unspent budget;
+//   them, so over all budgets from 1 up to where the course no longer changes there is a point
+//   between any two microtasks of a drain, and before it everything ran as with an unspent budget;
 // - inside the backend's run(), when it has reported something that the loop has not yet looked at:
-// the operation is done,
-//   and its task does not know.
+//   the operation is done, and its task does not know.
 // How many points a course has is found by going on until the blow no longer falls. (So it may
 // differ from play to play, as it does with a real kernel.)
 #pragma once
@@ -53,7 +51,6 @@ inline const char* name_of(blow b) {
 }
 
 // ---- Points
-// ------------------------------------------------------------------------------------------------------------
 
 /// Counts the points of one play, and strikes at one.
 class striker {
@@ -145,7 +142,6 @@ inline std::size_t descriptors_of_this_process() {
 }
 
 // ---- The world of a scenario
-// -------------------------------------------------------------------------------------------
 
 /// What scenarios use, with accounts that must be even at the end of every play, wherever the blow
 /// fell.
@@ -293,14 +289,13 @@ class world {
 };
 
 // ---- Plays
-// -------------------------------------------------------------------------------------------------------------
 
 struct scenario {
   const char* name;
   task<> (*body)(world&);
   bool real_only = false;  ///< needs what only a kernel has
-  const char* throws =
-      nullptr;  ///< ends with this exception where it is not disturbed, and may where it is
+  /// Ends with this exception where it is not disturbed, and may where it is
+  const char* throws = nullptr;
 };
 
 enum class ended { stopped, value, error };
@@ -433,7 +428,6 @@ inline unsigned play_all(const scenario& s, const std::string& backend) {
 }
 
 // ---- Tables of scenarios
-// -----------------------------------------------------------------------------------------------
 
 struct case_of_table {
   const scenario* what;

@@ -498,8 +498,8 @@ task<> a_buffered_channel(world& w) {
 task<> a_receiver_cancelled_as_it_gets_a_value(world& w) {
   const auto receiver = spawn(&world::receive, &w, std::ref(w.rendezvous));
   co_await shield(w.hopping(1));
-  static_cast<void>(co_await shield(
-      with_timeout(20us, w.send(w.rendezvous, 7))));  // (a stop ends the receiver first)
+  // (a stop ends the receiver first)
+  static_cast<void>(co_await shield(with_timeout(20us, w.send(w.rendezvous, 7))));
   receiver.cancel();
   static_cast<void>(co_await receiver.join());
 }

@@ -15,7 +15,6 @@ INSTANTIATE_TEST_SUITE_P(Contract, real_backend, real_backends(), backend_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 
 // ---- Files
-// -------------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, AFileIsOpenedWrittenReadAndClosed) {
   const std::string name = b().path("file");

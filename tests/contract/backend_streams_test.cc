@@ -18,7 +18,6 @@ INSTANTIATE_TEST_SUITE_P(Contract, real_backend, real_backends(), backend_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 
 // ---- Streams
-// -----------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ReceivesWhatTheOtherEndSends) {
   auto [near, far] = b().pair();
@@ -254,7 +253,6 @@ TEST_P(every_backend, ANumberThatIsUsedAgainStartsAfresh) {
 }
 
 // ---- Errors are the system's
-// -------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, GivesTheErrorsOfSockets) {
   char byte = 0;
@@ -291,7 +289,6 @@ TEST_P(every_backend, AnEndThatClosesOnUnreadBytesResetsTheOther) {
 }
 
 // ---- Answered at once
-// --------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, OptionsAreSetAndRead) {
   int s = b().socket();
@@ -348,7 +345,6 @@ TEST_P(real_backend, EveryDescriptorItMakesIsClosedByExec) {
 }
 
 // ---- What edge-triggered events must not lose
-// --------------------------------------------------------------------------
 
 TEST_P(real_backend, WhatArrivesBetweenTwoReceivesIsThere) {
   auto [near, far] = b().connection();

@@ -20,7 +20,6 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(real_backend);
 using operations = std::vector<test_operation*>;
 
 // ---- Listed, inside, reported
-// ------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ReportsAnOperationThatAsksForNothingWithZero) {
   test_operation o;
@@ -163,7 +162,6 @@ TEST_P(real_backend, ReportsInTheOrderInWhichDataArrived) {
 }
 
 // ---- Sleeping
-// ----------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, DoesNotSleepWhereUntilIsTheBeginningOfTime) {
   auto [near, far] = b().pair();
@@ -324,7 +322,6 @@ TEST_P(real_backend, AsksTheKernelNothingWhereNothingIsInFlight) {
 }
 
 // ---- Cancelling
-// --------------------------------------------------------------------------------------------------------
 
 TEST_P(every_backend, ACancelledReceiveReportsThatItDidNothingAndLosesNoByte) {
   auto [near, far] = b().pair();
@@ -471,7 +468,6 @@ TEST_P(real_backend, ACancelledConnectReportsIt) {
 }
 
 // ---- Calls and the pool
-// ------------------------------------------------------------------------------------------------
 
 request call_of(int (*function)(void*), void* argument) {
   request r;

@@ -145,8 +145,8 @@ TEST_P(PipeTest, StandardInputMayBeAFile) {
     run([]() -> task<void> {
       pipe_reader in = standard_input();
       std::array<char, 10> buffer;
-      const result<std::size_t> read =
-          co_await in.read(buffer);  // from where the descriptor stands
+      // from where the descriptor stands
+      const result<std::size_t> read = co_await in.read(buffer);
       EXPECT_EQ(read.value_or(0u), 4u);
       const result<std::size_t> end = co_await in.read(buffer);
       EXPECT_EQ(end.value_or(1u), 0u);

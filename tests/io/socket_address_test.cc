@@ -184,8 +184,8 @@ TEST(SocketAddressTest, ReadsWhatItPrints) {
       native.sin6_family = AF_INET6;
       native.sin6_port = static_cast<std::uint16_t>(random());
       for (std::uint8_t& byte : native.sin6_addr.s6_addr) {
-        byte = static_cast<std::uint8_t>(
-            random() % 3 ? 0 : random());  // Runs of zeros: the shortened forms.
+        // Runs of zeros: the shortened forms.
+        byte = static_cast<std::uint8_t>(random() % 3 ? 0 : random());
       }
       if (random() % 2) native.sin6_scope_id = static_cast<std::uint32_t>(random());
       address = *socket_address::from_native(&native, sizeof(native));

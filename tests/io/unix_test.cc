@@ -45,8 +45,8 @@ TEST_P(UnixTest, APathConnects) {
         EXPECT_EQ(unix_listener::bind(at).error(), std::errc::address_in_use);
         const result<void> closed = co_await listener.close();
         EXPECT_TRUE(closed);
-        const result<unix_stream> late =
-            co_await unix_stream::connect(at);  // the file is still there
+        // the file is still there
+        const result<unix_stream> late = co_await unix_stream::connect(at);
         EXPECT_EQ(late.error(), std::errc::connection_refused);
       },
       path("socket"));

@@ -16,8 +16,8 @@ namespace eddy::test {
 
 struct memory_use {
   std::uint64_t allocations = 0;  ///< malloc, calloc, realloc, and so operator new
-  std::int64_t bytes =
-      0;  ///< in use, each block as large as the allocator makes it. 0 under a sanitizer
+  /// In use, each block as large as the allocator makes it. 0 under a sanitizer
+  std::int64_t bytes = 0;
 };
 
 namespace counted {

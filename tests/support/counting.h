@@ -28,8 +28,8 @@ class system_calls {
 };
 
 struct traced {
-  system_calls
-      here;  ///< of the thread that called count_from_here(), until it called count_to_here()
+  /// Of the thread that called count_from_here(), until it called count_to_here()
+  system_calls here;
   system_calls other;  ///< of the other threads of the program, meanwhile
   system_calls all;    ///< of all threads, from the beginning to the end
   /// "" where the program ended with nothing wrong; else how.

@@ -47,7 +47,6 @@ void give_address(const std::string& address, void* to, std::uint32_t& length) {
 }  // namespace
 
 // ---- The turn
-// ----------------------------------------------------------------------------------------------------------
 
 fake_backend::fake_backend(detail::mailbox* inbox) : inbox_(inbox) {
   for (const char* path : {"/", "/tmp", "/dev"}) {
@@ -230,7 +229,6 @@ int fake_backend::answer(const request& r) {
 }
 
 // ---- Descriptors
-// -------------------------------------------------------------------------------------------------------
 
 int fake_backend::add(object_pointer made) {
   auto free = std::find(descriptors_.begin(), descriptors_.end(), nullptr);
@@ -320,7 +318,6 @@ int fake_backend::set_or_get_option(object& o, const request& r) {
 }
 
 // ---- Names
-// -------------------------------------------------------------------------------------------------------------
 
 /// Who is meant by an address: the port, whatever the interface; the path.
 std::string fake_backend::key_of(const std::string& address) {
@@ -363,7 +360,6 @@ int fake_backend::bind(object& o, std::string address) {
 }
 
 // ---- Streams and datagrams
-// ---------------------------------------------------------------------------------------------
 
 int fake_backend::accept(object& o) {
   if (!o.backlog) return -EINVAL;

@@ -21,14 +21,12 @@ namespace eddy::test {
 
 /// Rules of this world:
 /// - An operation is taken over in one run() and reported in the next one at the earliest, in the
-/// order in which they
-///   were taken over as far as each can end; calls behind all others.
+///   order in which they were taken over as far as each can end; calls behind all others.
 /// - File verbs, seekable reads and writes, and calls are carried out when they are taken over.
 /// - Nothing is short but where the other end is: a stream holds 64 KiB.
 /// - A cancelled operation that waits reports -ECANCELED.
 /// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until;
-/// where that is the end
-///   of time nothing can ever happen, and the program aborts with a sentence.
+///   where that is the end of time nothing can ever happen, and the program aborts with a sentence.
 class fake_backend final : public detail::backend {
  public:
   /// `inbox` null: no other thread sends anything.

@@ -36,8 +36,8 @@ inline std::vector<std::string> io_backends() {
 
 inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all))) -
-         1;  // without that of the listing
+  // Without that of the listing.
+  return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;
 }
 
 /// Sends back what comes, to the end.

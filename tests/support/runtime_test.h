@@ -75,7 +75,6 @@ class every_runtime : public ::testing::TestWithParam<std::string> {
 class real_runtime : public every_runtime {};
 
 // ---- Operations
-// --------------------------------------------------------------------------------------------------------
 
 /// `co_await perform(request)`: the operation's result, an int. For tests that need the kernel
 /// without io/.
