@@ -12,7 +12,9 @@ namespace eddy {
 
 namespace detail {
 
-enum class hop { next_tick, yield, immediate };
+/// at_hand: what comes next is there already. Goes on at once, as a microtask of the tick's budget;
+/// queues where that is spent, and stops where the task stops: before anything is taken.
+enum class hop { next_tick, yield, immediate, at_hand };
 
 template <hop Where>
 class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, work>,
@@ -21,13 +23,13 @@ class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, wor
 
  public:
   hop_awaiter() noexcept : base(unset_t()) {}
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return Where == hop::at_hand && may_take(); }
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
     if (!enter(*this, h.promise(), wait, where)) return;
     loop& l = *current_loop;
-    if constexpr (Where == hop::next_tick) {
+    if constexpr (Where == hop::next_tick || Where == hop::at_hand) {
       l.make_ready(*this);
     } else if constexpr (Where == hop::yield) {
       l.postpone(*this);
@@ -43,6 +45,7 @@ class hop_awaiter : std::conditional_t<Where == hop::immediate, linked_work, wor
   static constexpr wait_type wait{wait_work,
                                   Where == hop::next_tick ? "next_tick"
                                   : Where == hop::yield   ? "yield"
+                                  : Where == hop::at_hand ? "at_hand"
                                                           : "immediate",
                                   Where == hop::immediate ? &cancel_even_ready : &stop_in_turn,
                                   nullptr};

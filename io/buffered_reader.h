@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <eddy/coro/task.h>
+#include <eddy/coro/yield.h>
 #include <eddy/io/algorithm.h>
 #include <eddy/io/buffer.h>
 #include <eddy/runtime/detail/abort.h>
@@ -18,13 +19,30 @@ namespace eddy {
 
 /// Lends a stream and reads ahead from it. What has come stays here until a call gives it whole: a
 /// call that was cancelled (or failed) has lost nothing, call again. Is itself a readable_stream.
-/// One call at a time: a second aborts.
+/// One call at a time: a second aborts, and so does its end while one waits.
+///
+/// Its memory is taken by the first read, grows with what is longer, and goes back to `size` when
+/// that has been taken; where it cannot be had, std::bad_alloc comes out of the call, and nothing
+/// is lost either.
+///
+/// What has come already is given without suspending, and counts as a microtask (rule 10): a task
+/// that takes many lines in a row lets others in by yield().
 template <readable_stream S>
 class buffered_reader {
  public:
-  explicit buffered_reader(S& stream) noexcept : stream_(stream) {}
+  /// `size`: how much is read ahead at most. A read of as much and more goes past the buffer.
+  explicit buffered_reader(S& stream, std::size_t size = 16384) noexcept
+      : stream_(stream), size_(size) {}
   buffered_reader(const buffered_reader&) = delete;
   buffered_reader& operator=(const buffered_reader&) = delete;
+  ~buffered_reader() {
+    if (in_use_) detail::misuse("a buffered_reader is destroyed while a task reads from it");
+  }
+
+  /// What has come and was not yet given: until the next call.
+  std::string_view buffered() const noexcept {
+    return std::string_view(reinterpret_cast<const char*>(bytes_.get()) + first_, last_ - first_);
+  }
 
   /// Gives what is there, at least one byte; what has come already without waiting.
   ///
@@ -34,13 +52,16 @@ class buffered_reader {
   /// Lifetime    reader, stream and buffer must outlive the await
   task<result<std::size_t>> read(mutable_buffer buffer) {
     const use in_use(*this);
-    if (buffer.empty()) co_return std::errc::invalid_argument;
-    if (unread() == 0) {
+    if (buffer.empty() || !buffered().empty()) {
+      co_await at_hand();
+      if (buffer.empty()) co_return std::errc::invalid_argument;
+    } else if (buffer.size() >= size_) {
+      co_return co_await stream_.read(buffer);
+    } else {
       const result<std::size_t> n = co_await fill(1);
-      if (!n) co_return n.error();
-      if (*n == 0) co_return std::size_t{0};
+      if (!n || *n == 0) co_return n;
     }
-    const std::size_t n = std::min(buffer.size(), unread());
+    const std::size_t n = std::min(buffer.size(), buffered().size());
     take(buffer.first(n));
     co_return n;
   }
@@ -53,8 +74,13 @@ class buffered_reader {
   /// Lifetime    reader, stream and buffer must outlive the await
   task<result<void>> read_exactly(mutable_buffer buffer) {
     const use in_use(*this);
-    while (unread() < buffer.size()) {
-      const result<std::size_t> n = co_await fill(buffer.size() - unread());
+    if (buffered().size() >= buffer.size()) {
+      co_await at_hand();
+    } else if (buffer.size() >= size_) {
+      co_return co_await read_past(buffer);
+    }
+    while (buffered().size() < buffer.size()) {
+      const result<std::size_t> n = co_await fill(buffer.size() - buffered().size());
       if (!n) co_return n.error();
       if (*n == 0) co_return errc::end_of_stream;
     }
@@ -72,34 +98,58 @@ class buffered_reader {
   /// Lifetime    reader, stream and delimiter must outlive the await
   task<result<std::string>> read_until(std::string_view delimiter, std::size_t limit = 65536) {
     const use in_use(*this);
-    if (delimiter.empty()) co_return std::errc::invalid_argument;
     std::size_t searched = 0;
-    for (;;) {
-      const std::string_view there = view();
-      const std::size_t at = there.find(delimiter, searched);
-      if (at != std::string_view::npos && at <= limit) {
-        std::string message(there.substr(0, at));
-        first_ += at + delimiter.size();
-        co_return message;
-      }
-      if (at != std::string_view::npos || there.size() >= limit + delimiter.size())
-        co_return errc::message_too_long;
+    std::size_t at = 0;
+    for (bool waited = false;; waited = true) {
+      const std::string_view there = buffered();
+      at = there.find(delimiter, searched);
+      const bool found = at != std::string_view::npos;
+      // (No sum with the limit, which may be any number.)
+      const bool too_long =
+          found ? at > limit
+                : there.size() >= delimiter.size() && there.size() - delimiter.size() >= limit;
+      if ((found || too_long) && !waited) co_await at_hand();
+      if (delimiter.empty()) co_return std::errc::invalid_argument;
+      if (too_long) co_return errc::message_too_long;
+      if (found) break;
       searched = there.size() >= delimiter.size() ? there.size() - delimiter.size() + 1 : 0;
       const result<std::size_t> n = co_await fill(1);
       if (!n) co_return n.error();
       if (*n == 0) co_return errc::end_of_stream;
     }
+    std::string message(buffered().substr(0, at));
+    first_ += at + delimiter.size();
+    co_return message;
   }
 
-  /// Reads a line: up to "\n"; a "\r" before it is left out too.
+  /// Reads a line, which ends with "\n" or "\r\n". The last one of a stream may lack its end.
   ///
   /// Result      the line, without its end
-  /// Errors      as read_until
+  /// Errors      message_too_long: it has more than `limit` bytes, and stays readable;
+  ///             end_of_stream: no line is left; the stream's own
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader and stream must outlive the await
   task<result<std::string>> read_line(std::size_t limit = 65536) {
-    result<std::string> line = co_await read_until("\n", limit);
-    if (line && line->ends_with('\r')) line->pop_back();
+    const use in_use(*this);
+    const result<found_line> found = co_await find_line(limit);
+    if (!found) co_return found.error();
+    std::string line(buffered().substr(0, found->size));
+    first_ += found->with_end;
+    co_return line;
+  }
+
+  /// Reads a line without a copy.
+  ///
+  /// Result      the line, without its end: valid until the next call
+  /// Errors      as read_line
+  /// Cancel      stops the task, and no byte is lost
+  /// Lifetime    reader and stream must outlive the await
+  task<result<std::string_view>> view_line(std::size_t limit = 65536) {
+    const use in_use(*this);
+    const result<found_line> found = co_await find_line(limit);
+    if (!found) co_return found.error();
+    const std::string_view line = buffered().substr(0, found->size);
+    first_ += found->with_end;
     co_return line;
   }
 
@@ -114,34 +164,109 @@ class buffered_reader {
     use& operator=(const use&) = delete;
     ~use() { reader.in_use_ = false; }
   };
+  struct found_line {
+    std::size_t size;
+    std::size_t with_end;
+  };
+  /// Bytes that a call has put into its caller's buffer and may still have to give back.
+  struct loan {
+    buffered_reader& reader;
+    mutable_buffer into;
+    std::size_t moved = 0;
+    loan(buffered_reader& r, mutable_buffer b) noexcept : reader(r), into(b) {}
+    loan(const loan&) = delete;
+    loan& operator=(const loan&) = delete;
+    ~loan() {
+      if (moved < into.size()) reader.put_back(into.first(moved));
+    }
+  };
 
-  std::size_t unread() const noexcept { return last_ - first_; }
-  std::string_view view() const noexcept {
-    return std::string_view(reinterpret_cast<const char*>(bytes_.data()) + first_, unread());
-  }
+  static detail::hop_awaitable<detail::hop::at_hand> at_hand() noexcept { return {}; }
+
   void take(mutable_buffer into) noexcept {
-    if (into.size()) std::memcpy(into.data(), bytes_.data() + first_, into.size());
+    if (into.size()) std::memcpy(into.data(), bytes_.get() + first_, into.size());
     first_ += into.size();
   }
+  /// (There is room, and nothing else has come since.)
+  void put_back(mutable_buffer given) noexcept {
+    if (given.size()) std::memcpy(bytes_.get(), given.data(), given.size());
+    first_ = 0;
+    last_ = given.size();
+  }
+
+  /// A block of `size` bytes, with what has come at its front.
+  void move_to_block(std::size_t size) {
+    auto block = std::make_unique_for_overwrite<std::byte[]>(size);
+    const std::size_t there = buffered().size();
+    if (there) std::memcpy(block.get(), bytes_.get() + first_, there);
+    bytes_ = std::move(block);
+    capacity_ = size;
+    first_ = 0;
+    last_ = there;
+  }
+
   /// Reads at least one byte behind what is there, with room for `wanted` more.
   task<result<std::size_t>> fill(std::size_t wanted) {
-    if (first_ == last_) first_ = last_ = 0;
-    if (bytes_.size() - last_ < wanted && first_) {
-      std::memmove(bytes_.data(), bytes_.data() + first_, unread());
-      last_ -= first_;
+    const std::size_t there = buffered().size();
+    if (capacity_ - there < wanted || (!there && capacity_ > size_)) {
+      move_to_block(std::max({size_, there + wanted, 2 * there}));
+    } else if (first_) {
+      if (there) std::memmove(bytes_.get(), bytes_.get() + first_, there);
       first_ = 0;
-    }
-    if (bytes_.size() - last_ < wanted || bytes_.size() == last_) {
-      bytes_.resize(std::max({bytes_.size() * 2, last_ + wanted, std::size_t{4096}}));
+      last_ = there;
     }
     const result<std::size_t> n =
-        co_await stream_.read(mutable_buffer(bytes_.data() + last_, bytes_.size() - last_));
+        co_await stream_.read(mutable_buffer(bytes_.get() + last_, capacity_ - last_));
     if (n) last_ += *n;
     co_return n;
   }
 
+  /// read_exactly of a buffer so large that what comes goes right into it. It is ours only when it
+  /// is full: until then there is room here to take all of it back (memory that as a rule is never
+  /// touched).
+  task<result<void>> read_past(mutable_buffer buffer) {
+    if (capacity_ < buffer.size()) move_to_block(buffer.size());
+    loan lent(*this, buffer);
+    lent.moved = buffered().size();
+    take(buffer.first(lent.moved));
+    while (lent.moved < buffer.size()) {
+      const result<std::size_t> n = co_await stream_.read(buffer.from(lent.moved));
+      if (!n) co_return n.error();
+      if (*n == 0) co_return errc::end_of_stream;
+      lent.moved += *n;
+    }
+    co_return result<void>();
+  }
+
+  /// A line that has come as a whole, and is not yet taken.
+  task<result<found_line>> find_line(std::size_t limit) {
+    std::size_t searched = 0;
+    for (bool waited = false;; waited = true) {
+      const std::string_view there = buffered();
+      const std::size_t at = there.find('\n', searched);
+      const bool found = at != std::string_view::npos;
+      std::size_t size = found ? at : there.size();
+      // (A "\r" at the end of what is there may be half of the line's end.)
+      if (size && there[size - 1] == '\r') --size;
+      const bool too_long = size > limit;
+      if ((found || too_long) && !waited) co_await at_hand();
+      if (too_long) co_return errc::message_too_long;
+      if (found) co_return found_line{size, at + 1};
+      searched = there.size();
+      const result<std::size_t> n = co_await fill(1);
+      if (!n) co_return n.error();
+      if (*n) continue;
+      const std::size_t rest = buffered().size();
+      if (!rest) co_return errc::end_of_stream;
+      if (rest > limit) co_return errc::message_too_long;
+      co_return found_line{rest, rest};
+    }
+  }
+
   S& stream_;
-  std::vector<std::byte> bytes_;
+  const std::size_t size_;
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t capacity_ = 0;
   std::size_t first_ = 0;  // what has come and was not yet given: [first_, last_)
   std::size_t last_ = 0;
   bool in_use_ = false;

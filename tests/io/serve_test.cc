@@ -1,4 +1,4 @@
-// serve and buffered_reader on every backend.
+// serve on every backend.
 #include <eddy/io/serve.h>
 
 #include <array>
@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 
 class ServeTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(ServeTest);
-class BufferedReaderTest : public io_test {};
-EDDY_ON_EVERY_BACKEND(BufferedReaderTest);
 
 task<void> echo_lines(tcp_stream stream, int& connections) {
   ++connections;
@@ -100,73 +98,6 @@ TEST_P(ServeTest, ACancelReachesTheAcceptAndAllConnections) {
     server.cancel();
     auto ended = co_await server.join();
     EXPECT_TRUE(ended.stopped());
-  });
-}
-
-TEST_P(BufferedReaderTest, GivesLinesMessagesAndExactCountsWhateverTheBoundaries) {
-  run([]() -> task<void> {
-    auto [near, far] = unix_stream::pair().value();
-    auto writer = spawn(
-        [](unix_stream s) -> task<void> {
-          const std::string_view text = "first\r\nsecond\n\nkey: value\r\n\r\nbody12345rest";
-          for (char c : text) {
-            const result<std::size_t> n = co_await s.write(const_buffer(&c, 1));
-            EXPECT_TRUE(n);
-          }
-        },
-        std::move(far));
-    buffered_reader<unix_stream> reader(near);
-    result<std::string> line = co_await reader.read_line();
-    EXPECT_EQ(line.value_or("?"), "first");
-    line = co_await reader.read_line();
-    EXPECT_EQ(line.value_or("?"), "second");
-    line = co_await reader.read_line();
-    EXPECT_EQ(line.value_or("?"), "");
-    line = co_await reader.read_until("\r\n\r\n");
-    EXPECT_EQ(line.value_or("?"), "key: value");
-    std::array<char, 9> body;
-    const result<void> exact = co_await reader.read_exactly(body);
-    EXPECT_TRUE(exact);
-    EXPECT_EQ(std::string_view(body.data(), body.size()), "body12345");
-    line = co_await reader.read_line();
-    EXPECT_EQ(line.error(), errc::end_of_stream);
-    std::array<char, 10> rest;
-    const result<std::size_t> left = co_await reader.read(rest);
-    EXPECT_EQ(left.value_or(0), 4u);  // what came without its delimiter is not lost
-    const result<std::size_t> end = co_await reader.read(rest);
-    EXPECT_EQ(end.value_or(1), 0u);
-    co_await writer;
-  });
-}
-
-TEST_P(BufferedReaderTest, ACancelledCallLosesNothing) {
-  run([]() -> task<void> {
-    auto [near, far] = unix_stream::pair().value();
-    buffered_reader<unix_stream> reader(near);
-    result<std::size_t> sent = co_await far.write("hel");
-    EXPECT_EQ(sent.value_or(0), 3u);
-    std::array<char, 5> word;
-    const result<void> cut = co_await with_timeout(5ms, reader.read_exactly(word));
-    EXPECT_EQ(cut.error(), errc::timed_out);
-    const result<std::string> cut_line = co_await with_timeout(5ms, reader.read_line());
-    EXPECT_EQ(cut_line.error(), errc::timed_out);
-    sent = co_await far.write("lo\n");
-    EXPECT_EQ(sent.value_or(0), 3u);
-    const result<std::string> line = co_await reader.read_line();
-    EXPECT_EQ(line.value_or("?"), "hello");
-  });
-}
-
-TEST_P(BufferedReaderTest, ALineThatIsTooLongIsAnErrorAndStaysReadable) {
-  run([]() -> task<void> {
-    auto [near, far] = unix_stream::pair().value();
-    const result<std::size_t> sent = co_await far.write("0123456789\n");
-    EXPECT_EQ(sent.value_or(0), 11u);
-    buffered_reader<unix_stream> reader(near);
-    result<std::string> line = co_await reader.read_line(9);
-    EXPECT_EQ(line.error(), errc::message_too_long);
-    line = co_await reader.read_line(10);
-    EXPECT_EQ(line.value_or("?"), "0123456789");
   });
 }
 
