@@ -19,7 +19,8 @@ std::optional<semaphore::permit> semaphore::try_acquire() noexcept {
 
 void semaphore::release(std::size_t count) noexcept {
   for (; count && !waiting_.empty(); --count) make_ready(*waiting_.pop());
-  free_ += count;
+  if (__builtin_add_overflow(free_, count, &free_))
+    misuse("a semaphore is released beyond what it can count");
 }
 
 constinit const wait_type semaphore::awaiter::wait_{wait_work, "semaphore::acquire",

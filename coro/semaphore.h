@@ -52,7 +52,7 @@ class semaphore {
   awaitable acquire() noexcept;
   /// The permit, if something is free.
   std::optional<permit> try_acquire() noexcept;
-  /// Adds `count`: more than were taken is allowed.
+  /// Adds `count`: more than were taken is allowed, more than a size_t holds aborts.
   void release(std::size_t count = 1) noexcept;
 
  private:

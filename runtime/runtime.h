@@ -31,7 +31,7 @@ pending_guard guard_of(runtime&) noexcept;  // run_on: also from another thread
 struct runtime_options {
   /// Automatic: EDDY_BACKEND, else the best there is
   backend_kind backend = backend_kind::automatic;
-  unsigned ring_entries = 256;      ///< submission queue entries of io_uring
+  unsigned ring_entries = 256;      ///< submission queue entries of io_uring: from 8 to 32768
   unsigned pool_threads = 0;        ///< 0: max(4, cores)
   unsigned pool_queue = 1024;       ///< queued jobs per lane before offload() itself waits
   unsigned callback_budget = 1024;  ///< microtasks in one tick; reports that one poll takes

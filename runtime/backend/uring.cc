@@ -196,11 +196,12 @@ class uring final : public backend, uring_ring {
 
 uring::uring(const backend_parts& parts, const uring_limits& limits)
     : inbox_(parts.inbox), workers_(parts.workers), most_inside_(limits.inside) {
-  slots_.reserve(std::max(parts.ring_entries, least_ring_entries));
+  const unsigned entries = std::clamp(parts.ring_entries, least_ring_entries, most_ring_entries);
+  slots_.reserve(entries);
   doorbell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (doorbell_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
   try {
-    make_ring(*this, std::max(parts.ring_entries, least_ring_entries), limits);
+    make_ring(*this, entries, limits);
   } catch (...) {
     ::close(doorbell_);
     throw;

@@ -9,6 +9,7 @@
 namespace eddy::detail {
 
 inline constexpr unsigned least_ring_entries = 8;
+inline constexpr unsigned most_ring_entries = 32768;  // the kernel clamps to it too
 
 constexpr std::size_t index(verb v) noexcept {
   return static_cast<std::size_t>(v);
