@@ -21,6 +21,8 @@ BANS = [
      'a sleep is no synchronisation; wait for the event, or use the virtual clock'),
     (r'tests/', r'\bGTEST_FLAG_SET\(repeat|--gtest_repeat', 'no retries: a flaky test is a bug'),
     (r'tests/', r'\bDISABLED_', 'a test runs, or is not there'),
+    (r'tests/', r'\bmk[ds]?temp\(|\btmp(nam|file)\(|\bTempDir\(|\btemp_directory_path\b',
+     'who makes it removes it: temporary_directory of tests/support'),
     (r'tests/', r'#define\s+private\s+public', 'tests use the public interface or the fake backend'),
     (CODE, r'\bFIXME\b|\bXXX\b|\bTODO\b', 'finish it, or write down what is missing where users see it'),
     (CODE, r'\t', 'two spaces'),
@@ -67,7 +69,7 @@ def self_check():
                          '\tint a;', 'int a; ', 'int a;\r', 'f(NULL);', 'int a;' + ' ' * 120 + 'b', '\n' * 701],
         'io/a.h': ['using namespace std;'],
         'tests/a.cc': ['std::this_thread::sleep_for(1s);', 'usleep(1);', '--gtest_repeat', 'TEST(A, DISABLED_B)',
-                       '#define private public'],
+                       '#define private public', 'mkdtemp(name);', '::testing::TempDir() + "a"'],
     }
     for path, cases in planted.items():
         head = '// What.\n' + ('#pragma once\n' if path.endswith('.h') else '')

@@ -4,6 +4,7 @@
 #include "tests/support/backends.h"
 #include "tests/support/counting.h"
 #include "tests/support/deny.h"
+#include "tests/support/temporary_directory.h"
 
 #include <array>
 #include <cerrno>
@@ -102,15 +103,11 @@ class environments : public ::testing::Test {
  public:
   /// Runs it with the backend that is to be expected here.
   static void run_program(backend_kind expected, const runtime_options& options = {}) {
-    std::string folder = ::testing::TempDir() + "eddy_environment_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    {
-      runtime rt(options);
-      eddy::run(rt, a_program, folder + "/file");
-      EXPECT_EQ(rt.backend(), expected) << rt.backend_reason();
-      EXPECT_FALSE(rt.backend_reason().empty());
-    }
-    EXPECT_EQ(::rmdir(folder.c_str()), 0);
+    const temporary_directory folder;
+    runtime rt(options);
+    eddy::run(rt, a_program, folder.file("file"));
+    EXPECT_EQ(rt.backend(), expected) << rt.backend_reason();
+    EXPECT_FALSE(rt.backend_reason().empty());
   }
   /// In each process on both backends, where this run is allowed both.
   static void run_on_both() {
@@ -120,6 +117,9 @@ class environments : public ::testing::Test {
       run_program(options.backend, options);
     }
   }
+
+ private:
+  temporary_directory outer_;  // those of the processes are in it
 };
 
 TEST_F(environments, AnOrdinaryOne) {

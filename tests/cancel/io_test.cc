@@ -22,6 +22,7 @@
 #include <eddy/io/tcp.h>
 
 #include "tests/cancel/harness.h"
+#include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
 namespace {
@@ -368,7 +369,8 @@ task<> a_pipe(world& w) {
 }
 
 task<> a_file(world& w) {
-  const std::string path = ::testing::TempDir() + "eddy.cancel." + std::to_string(::getpid());
+  const temporary_directory folder;
+  const std::string path = w.is_virtual ? "/tmp/file" : folder.file("file");
   const auto gone = [&]() -> task<> {
     static_cast<void>(co_await remove_file(path));
     ++w.cleanups_done;

@@ -24,6 +24,7 @@
 #include "runtime/pool.h"
 #include "tests/support/backends.h"
 #include "tests/support/fake_backend.h"
+#include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
 
@@ -241,13 +242,9 @@ class backend_under_test {
     int n = finish(ask_for(verb::receive, descriptor, text.data(), most));
     return n < 0 ? std::to_string(n) : text.substr(0, static_cast<std::size_t>(n));
   }
-  /// A path of this test alone; whoever makes something there removes it.
-  std::string path(std::string_view name) const {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string unique =
-        std::string(test->test_suite_name()) + "_" + test->name() + "_" + std::string(name);
-    for (char& c : unique) c = c == '/' ? '_' : c;
-    return "/tmp/eddy_" + std::to_string(::getpid()) + "_" + unique;
+  /// A path of this test alone (a fake kernel has a world alone).
+  std::string path(const std::string& name) const {
+    return kernel->name() == std::string_view("fake") ? "/tmp/" + name : folder_.file(name);
   }
 
   detail::mailbox inbox;
@@ -258,6 +255,8 @@ class backend_under_test {
 
  private:
   static time_point later(time_point t, duration d) { return detail::later(t, d); }
+
+  temporary_directory folder_;
 };
 
 /// Tests of what every backend does, one that fakes the kernel too.

@@ -3,6 +3,7 @@
 #include "tests/support/counted_memory.h"
 #include "tests/support/runtime_test.h"
 #include "tests/support/soak.h"
+#include "tests/support/temporary_directory.h"
 
 #include <array>
 #include <functional>
@@ -188,10 +189,10 @@ TEST_P(allocations, AFileReadAndWrittenMakesNone) {
   runtime_options one_thread;
   one_thread.pool_threads = 1;  // another one would begin in the middle, when the first is late
   make(one_thread);
-  std::string path = ::testing::TempDir() + "eddy_allocations_XXXXXX";
-  ::close(::mkstemp(path.data()));
+  const temporary_directory folder;
   run([&]() -> task<> {
-    file f = co_await ok(file::open(path, open_mode::read | open_mode::write));
+    constexpr open_mode mode = open_mode::read | open_mode::write | open_mode::create;
+    file f = co_await ok(file::open(folder.file("file"), mode));
     std::array<char, 4096> block{};
     const std::uint64_t made = co_await of([&]() -> task<> {
       co_await ok(f.write_at(block, 0));
@@ -200,7 +201,6 @@ TEST_P(allocations, AFileReadAndWrittenMakesNone) {
     EXPECT_EQ(made, 0u);
     co_await ok(f.close());
   });
-  ::unlink(path.c_str());
 }
 
 TEST_P(allocations, ARingsNothingMakesNone) {

@@ -26,6 +26,7 @@
 
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
+#include "tests/support/temporary_directory.h"
 
 namespace eddy::detail {
 namespace {
@@ -416,10 +417,9 @@ TEST_F(Uring, AFilesReadIsShortAtItsEndOnly) {
 }
 
 TEST_F(Uring, ASmallCachedFileIsReadByOneAttempt) {
-  char name[] = "/tmp/eddy-uring-XXXXXX";
-  const int file = ::mkstemp(name);
+  const temporary_directory folder;
+  const int file = ::open(folder.file("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);
-  ::unlink(name);
   const std::string text(39, 'f');
   ASSERT_EQ(::write(file, text.data(), text.size()), 39);
   std::string got(4096, 0);
@@ -444,10 +444,9 @@ TEST_F(Uring, AVerbThatThisKernelLacksGoesToThePool) {
   uring_limits limits;
   limits.lacking = verb::truncate;
   make(256, limits);
-  char name[] = "/tmp/eddy-uring-XXXXXX";
-  const int file = ::mkstemp(name);
+  const temporary_directory folder;
+  const int file = ::open(folder.file("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);
-  ::unlink(name);
   operation o;
   request r = ask_for(verb::truncate, file);
   r.offset = 1234;

@@ -27,6 +27,7 @@
 #include <eddy/runtime/runtime.h>
 
 #include "tests/support/backends.h"
+#include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
 
@@ -68,7 +69,6 @@ class io_test : public testing::TestWithParam<std::string> {
   }
   ~io_test() override {
     EXPECT_EQ(open_descriptors(), before_) << "a descriptor was left open, or closed twice";
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
 
   runtime_options options() const {
@@ -84,17 +84,11 @@ class io_test : public testing::TestWithParam<std::string> {
   }
 
   /// A path in a folder of this test's own.
-  std::string path(const std::string& name) {
-    if (folder_.empty()) {
-      std::string pattern = testing::TempDir() + "eddy_XXXXXX";
-      folder_ = ::mkdtemp(pattern.data());
-    }
-    return folder_ + "/" + name;
-  }
+  std::string path(const std::string& name) const { return folder_.file(name); }
 
  private:
   std::size_t before_ = 0;
-  std::string folder_;
+  temporary_directory folder_;
 };
 
 #define EDDY_ON_EVERY_BACKEND(fixture)                                                        \
