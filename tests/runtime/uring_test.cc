@@ -417,7 +417,7 @@ TEST_F(Uring, AFilesReadIsShortAtItsEndOnly) {
 }
 
 TEST_F(Uring, ASmallCachedFileIsReadByOneAttempt) {
-  const temporary_directory folder;
+  const test::temporary_directory folder;
   const int file = ::open(folder.file("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);
   const std::string text(39, 'f');
@@ -444,7 +444,7 @@ TEST_F(Uring, AVerbThatThisKernelLacksGoesToThePool) {
   uring_limits limits;
   limits.lacking = verb::truncate;
   make(256, limits);
-  const temporary_directory folder;
+  const test::temporary_directory folder;
   const int file = ::open(folder.file("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);
   operation o;
