@@ -17,6 +17,13 @@
 #include "runtime/pool.h"
 
 namespace eddy::detail {
+
+#ifdef EDDY_WITHOUT_LIBURING
+std::unique_ptr<backend> make_uring_backend(const backend_parts&) {
+  throw std::system_error(ENOTSUP, std::generic_category());
+}
+#endif
+
 namespace {
 
 constexpr const char* variable = "EDDY_BACKEND";
@@ -34,6 +41,8 @@ int disabled_by_sysctl() noexcept {
 /// "io_uring …": why it cannot be had, the name of the errno included where it tells something.
 std::string refusal(const std::error_code& error) {
   switch (error.value()) {
+    case ENOTSUP:
+      return "eddy was built without liburing";
     case EPERM:
     case EACCES:
       // 1: for those outside a group, 2: for all.

@@ -13,6 +13,7 @@
 
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
+#include "tests/support/backends.h"
 #include "tests/support/deny.h"
 
 namespace eddy::detail {
@@ -135,24 +136,55 @@ TEST_F(Choose, ThePoolRingsTheBackendThatWasChosen) {
   }
 }
 
+TEST_F(Choose, BuiltWithoutLiburingItSaysSo) {
+  if (!test::built_without_liburing()) GTEST_SKIP() << "built with liburing";
+  EXPECT_EQ(choose(backend_kind::automatic).reason,
+            "epoll, because eddy was built without liburing.");
+  const auto refused = [&](backend_kind kind) -> std::string {
+    try {
+      choose(kind);
+      return "not refused";
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code().value(), ENOTSUP);
+      return e.what();
+    }
+  };
+  EXPECT_EQ(refused(backend_kind::io_uring)
+                .find("the option asks for io_uring, but eddy was built without liburing"),
+            0u);
+  ::setenv("EDDY_BACKEND", "io_uring", 1);
+  EXPECT_EQ(refused(backend_kind::automatic)
+                .find("EDDY_BACKEND asks for io_uring, but eddy was built without liburing"),
+            0u);
+}
+
 using ChooseDeathTest = Choose;
 
-TEST_F(ChooseDeathTest, DeniedByEpermItFallsBackAndSaysWhy) {
+/// Where io_uring's system calls are made at all.
+class ChooseDeniedDeathTest : public Choose {
+ protected:
+  void SetUp() override {
+    if (test::built_without_liburing()) GTEST_SKIP() << "built without liburing";
+    Choose::SetUp();
+  }
+};
+
+TEST_F(ChooseDeniedDeathTest, DeniedByEpermItFallsBackAndSaysWhy) {
   EXPECT_EXIT(denied(EPERM, backend_kind::automatic), ::testing::ExitedWithCode(0),
               "^epoll: epoll, because io_uring is denied by policy \\(EPERM; [^.]*\\)\\.\n$");
 }
 
-TEST_F(ChooseDeathTest, DeniedByEnosysItFallsBackAndSaysWhy) {
+TEST_F(ChooseDeniedDeathTest, DeniedByEnosysItFallsBackAndSaysWhy) {
   EXPECT_EXIT(denied(ENOSYS, backend_kind::automatic), ::testing::ExitedWithCode(0),
               "^epoll: epoll, because io_uring is .*\\(ENOSYS.*\\.\n$");
 }
 
-TEST_F(ChooseDeathTest, WithoutMemoryItFallsBackAndSaysWhy) {
+TEST_F(ChooseDeniedDeathTest, WithoutMemoryItFallsBackAndSaysWhy) {
   EXPECT_EXIT(denied(ENOMEM, backend_kind::automatic), ::testing::ExitedWithCode(0),
               "^epoll: epoll, because io_uring finds no memory for its rings \\(ENOMEM.*\\.\n$");
 }
 
-TEST_F(ChooseDeathTest, AnExplicitChoiceThatCannotBeHadThrowsWithTheReason) {
+TEST_F(ChooseDeniedDeathTest, AnExplicitChoiceThatCannotBeHadThrowsWithTheReason) {
   EXPECT_EXIT(denied(EPERM, backend_kind::io_uring), ::testing::ExitedWithCode(0),
               "^errno 1: the option asks for io_uring, but io_uring is denied by policy");
   EXPECT_EXIT(
@@ -173,7 +205,7 @@ TEST_F(ChooseDeathTest, ForcedEpollMakesNoIoUringSystemCall) {
       ::testing::ExitedWithCode(0), "^epoll: ");
 }
 
-TEST_F(ChooseDeathTest, TheFilterOfTheseTestsKills) {
+TEST_F(ChooseDeniedDeathTest, TheFilterOfTheseTestsKills) {
   EXPECT_EXIT(denied(kill_process, backend_kind::automatic), ::testing::KilledBySignal(SIGSYS), "");
 }
 

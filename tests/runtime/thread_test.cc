@@ -380,6 +380,7 @@ TEST_F(environment, AnUnknownNameIsSaidAtFirstNeedAndBeforeMainBegins) {
 }
 
 TEST_F(environment, AnExplicitChoiceThatIsDeniedIsASystemErrorWithTheReason) {
+  if (built_without_liburing()) GTEST_SKIP() << "built without liburing";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {

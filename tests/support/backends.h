@@ -25,6 +25,15 @@ inline std::vector<std::string> backends(const std::vector<std::string>& all) {
   return some;
 }
 
+/// The library has epoll alone.
+inline bool built_without_liburing() {
+#ifdef EDDY_WITHOUT_LIBURING
+  return true;
+#else
+  return false;
+#endif
+}
+
 inline std::string backend_name(const ::testing::TestParamInfo<std::string>& info) {
   return info.param;
 }
