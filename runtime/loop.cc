@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <new>
 #include <system_error>
@@ -510,25 +509,9 @@ running_scope::running_scope(loop& l) noexcept : loop_(l) {
   l.take_from_host();
   // What a deep chain of nested starts may use of the native stack; the rest is the user's.
   l.stack_limit = static_cast<char*>(__builtin_frame_address(0)) - (256 << 10);
-  // A write to a pipe whose reader is gone must give EPIPE, not end the program.
-  sigset_t pipe_signal;
-  sigset_t before;
-  ::sigemptyset(&pipe_signal);
-  ::sigaddset(&pipe_signal, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  unblock_sigpipe_ = ::sigismember(&before, SIGPIPE) == 0;
 }
 
 running_scope::~running_scope() {
-  if (unblock_sigpipe_) {
-    sigset_t pipe_signal;
-    ::sigemptyset(&pipe_signal);
-    ::sigaddset(&pipe_signal, SIGPIPE);
-    const timespec none{};
-    while (::sigtimedwait(&pipe_signal, nullptr, &none) == SIGPIPE) {
-    }
-    ::pthread_sigmask(SIG_UNBLOCK, &pipe_signal, nullptr);
-  }
   current_loop = nullptr;
   loop_.leave_to_host();
 }

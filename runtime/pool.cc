@@ -72,6 +72,7 @@ struct alignas(64) lane {
   void (*ring)(void*) noexcept = nullptr;
   void* ring_context = nullptr;
   const char* name = nullptr;
+  const sigset_t* mask = nullptr;
 };
 
 operation* take(lane& l) noexcept {
@@ -123,13 +124,15 @@ void work_on(worker& self) noexcept {
 
 void* thread_main(void* argument) noexcept {
   auto& self = *static_cast<worker*>(argument);
+  pthread_sigmask(SIG_SETMASK, self.home.mask, nullptr);
   pthread_setname_np(pthread_self(), self.home.name);
   work_on(self);
   return nullptr;
 }
 
-/// 0, or the errno that refused it. Signals belong to the program's own threads, so a thread of the
-/// pool is born with all of them blocked.
+/// 0, or the errno that refused it. Offloaded code runs with the signals blocked that were blocked
+/// where the pool was made, and so do the programs that it starts. (The thread is born with all of
+/// them blocked: the mask of the one that starts it now may be another.)
 int start_thread(lane& l) noexcept {
   auto* w = new (std::nothrow) worker(l);
   if (!w) return ENOMEM;
@@ -189,6 +192,7 @@ struct pool::state {
 
   lane lanes_[lanes];
   std::size_t limit = 0;
+  sigset_t mask;      ///< of the thread that made the pool
   pid_t process = 0;  ///< where the threads are
 };
 
@@ -196,11 +200,13 @@ pool::pool(const pool_options& options, mailbox& inbox) : state_(std::make_uniqu
   const unsigned most =
       options.threads ? options.threads : std::max(4u, std::thread::hardware_concurrency());
   state_->limit = std::max<std::size_t>(1, options.queue);
+  pthread_sigmask(SIG_SETMASK, nullptr, &state_->mask);
   for (std::size_t i = 0; i < lanes; ++i) {
     lane& l = state_->lanes_[i];
     l.most = i == static_cast<std::size_t>(pool_lane::lookup) ? std::min(most, most_lookups) : most;
     l.inbox = &inbox;
     l.name = thread_names[i];
+    l.mask = &state_->mask;
     l.ring = [](void*) noexcept {};
   }
 }

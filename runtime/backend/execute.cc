@@ -1,10 +1,5 @@
 // Requests as system calls, one line per verb: what the epoll backend attempts, what pool threads
 // run, and what every backend asks synchronously.
-//
-// A write to a pipe that nobody reads raises SIGPIPE where the kernel has no RWF_NOSIGNAL
-// (before 6.18): the loop blocks the signal on its thread and pool threads block all of them. Sends
-// never raise it.
-#include <atomic>
 #include <cerrno>
 
 #include <dirent.h>
@@ -18,12 +13,10 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/pipe_signal.h"
 
 namespace eddy::detail {
 namespace {
-
-// RWF_NOSIGNAL, Linux 6.18; newer than the headers that we build with
-constexpr int no_signal = 0x100;
 
 template <class T = void>
 T* at(std::uint64_t address) noexcept {
@@ -94,21 +87,27 @@ long transfer_file(const request& r, bool may_wait, std::uint32_t moved = 0) noe
 
 /// A pipe, a terminal, a device; inherited ones (standard input) need not be O_NONBLOCK and are not
 /// made so, for they are shared with other programs.
-long transfer_stream(const request& r, bool may_wait) noexcept {
-  if (may_wait) return transfer(r, 0, 0);
-  static std::atomic<int> write_flags{RWF_NOWAIT | no_signal};
-  int flags = r.what == verb::read ? RWF_NOWAIT : write_flags.load(std::memory_order_relaxed);
-  long n = transfer(r, 0, flags);
-  if (n >= 0 || errno != EOPNOTSUPP) return n;
-  if (flags & no_signal) {  // which of the two is it that is not supported?
-    n = transfer(r, 0, RWF_NOWAIT);
-    if (n >= 0 || errno != EOPNOTSUPP) {
-      write_flags.store(RWF_NOWAIT, std::memory_order_relaxed);
-      return n;
-    }
+long transfer_stream(const request& r, bool may_wait, int flags) noexcept {
+  if (!may_wait) {
+    long n = transfer(r, 0, RWF_NOWAIT | flags);
+    if (n >= 0 || errno != EOPNOTSUPP) return n;
+    n = poll_for(r.descriptor, r.what == verb::read ? POLLIN : POLLOUT, false);
+    if (n < 0) return n;
   }
-  n = poll_for(r.descriptor, r.what == verb::read ? POLLIN : POLLOUT, false);
-  return n < 0 ? n : transfer(r, 0, 0);
+  const long n = transfer(r, 0, flags);
+  // (A device that knows no flags at all is no pipe.)
+  return n >= 0 || errno != EOPNOTSUPP || !flags ? n : transfer(r, 0, 0);
+}
+
+/// A write to a pipe that nobody reads raises SIGPIPE where the kernel is not told otherwise. (Sends
+/// are told by MSG_NOSIGNAL.)
+long write_stream(const request& r, bool may_wait) noexcept {
+  if (const int flag = no_signal_flag()) return transfer_stream(r, may_wait, flag);
+  pipe_signal held;
+  held.block();
+  const long n = transfer_stream(r, may_wait, 0);
+  held.unblock();
+  return n;
 }
 
 /// Starts to connect, or says how that goes on: 0, EINPROGRESS, EALREADY, …
@@ -140,8 +139,9 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::nothing:
       return 0;
     case verb::read:
+      return r.seekable ? transfer_file(r, may_wait) : transfer_stream(r, may_wait, 0);
     case verb::write:
-      return r.seekable ? transfer_file(r, may_wait) : transfer_stream(r, may_wait);
+      return r.seekable ? transfer_file(r, may_wait) : write_stream(r, may_wait);
     case verb::receive:
       return ::recv(fd, at(r.address), r.length, now);
     case verb::send:

@@ -15,7 +15,6 @@
 #include <liburing.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -32,7 +31,9 @@
 
 #include <eddy/runtime/detail/abort.h>
 
+#include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/uring_abi.h"
+#include "runtime/backend/uring_host.h"
 #include "runtime/backend/uring_request.h"
 #include "runtime/backend/uring_setup.h"
 #include "runtime/mailbox.h"
@@ -131,7 +132,8 @@ class uring final : public backend, uring_ring {
     // Bytes, of a file's read or write that takes several entries; else: waits so far
     std::uint32_t done = 0;
     std::uint32_t next = none;  // in the list of the free ones, or of those to be issued again
-    bool waiting = false;  // the entry in the kernel only waits until there is sense in the next
+    bool waiting = false;    // the entry in the kernel only waits until there is sense in the next
+    bool may_raise = false;  // SIGPIPE, in this kernel
   };
   static_assert(sizeof(slot) == 24);
 
@@ -175,8 +177,7 @@ class uring final : public backend, uring_ring {
   mailbox& inbox_;
   pool& workers_;
   int doorbell_ = -1;
-  int host_ = -1;       // what a host sleeps on
-  int host_bell_ = -1;  // in it: the kernel counts completions and task work there
+  uring_host host_;
   pid_t process_ = ::getpid();
   pid_t thread_ = ::gettid();
   std::size_t most_inside_;
@@ -186,10 +187,12 @@ class uring final : public backend, uring_ring {
   std::uint32_t again_first_ = none;
   std::uint32_t again_last_ = none;
   bool doorbell_armed_ = false;
-  bool rung_ = false;         // by a wake() that came while nobody slept: it ends the next sleep
-  bool slept_ = false;        // in this run()
-  unsigned refusals_ = 0;     // enters in a row which the kernel had no room for
-  std::size_t reported_ = 0;  // in this run()
+  bool rung_ = false;          // by a wake() that came while nobody slept: it ends the next sleep
+  bool slept_ = false;         // in this run()
+  unsigned refusals_ = 0;      // enters in a row which the kernel had no room for
+  std::size_t reported_ = 0;   // in this run()
+  std::size_t may_raise_ = 0;  // operations inside that may raise SIGPIPE
+  pipe_signal pipe_signal_;
 };
 
 // ---- setting up
@@ -216,9 +219,6 @@ uring::~uring() {
     ::close(ring.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
-  if (host_ < 0) return;
-  ::close(host_);
-  ::close(host_bell_);
 }
 
 // ---- run()
@@ -237,6 +237,7 @@ inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
   operation& o = *s.whose;
   s.whose = nullptr;
   ++s.generation;
+  if (s.may_raise && --may_raise_ == 0) pipe_signal_.unblock();
   s.next = free_;
   free_ = i;
   --inside_;
@@ -251,19 +252,14 @@ void uring::run(turn& t) {
   take_over(t);
   poll(t);
   counts_.completions += reported_;
-  if (host_ >= 0) settle_host();
+  if (host_.is_there()) settle_host();
 }
 
 /// Makes the host's descriptor readable exactly where something is left to do.
 void uring::settle_host() noexcept {
-  epoll_event events[2];
-  static_cast<void>(::epoll_wait(host_, events, 2, 0));  // takes the doorbell's edge
-  std::uint64_t value = 0;
-  [[maybe_unused]] const auto read = ::read(host_bell_, &value, sizeof value);
+  host_.quiet();
   // What came before that is flagged, what comes later rings.
-  if (!flagged() && !to_reap() && again_first_ == none) return;
-  value = 1;
-  [[maybe_unused]] const auto written = ::write(host_bell_, &value, sizeof value);
+  if (flagged() || to_reap() || again_first_ != none) host_.ring();
 }
 
 void uring::issue_again(turn& t) noexcept {
@@ -343,6 +339,8 @@ void uring::take_over(turn& t) noexcept {
     s.whose = o;
     s.done = 0;
     s.waiting = false;
+    s.may_raise = r.what == verb::write && !r.seekable && !no_signal_flag();
+    may_raise_ += s.may_raise;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
@@ -577,7 +575,12 @@ int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
   }
   ++counts_.enters;
   const uring_enter_function call = uring_enter_hook ? uring_enter_hook : uring_enter;
-  return call(static_cast<unsigned>(ring.enter_ring_fd), submit, wait, flags, argument, size);
+  if (may_raise_) pipe_signal_.block();
+  const int answer =
+      call(static_cast<unsigned>(ring.enter_ring_fd), submit, wait, flags, argument, size);
+  // Without DEFER_TASKRUN the kernel may go on with a write at the end of any system call.
+  if (ring.flags & IORING_SETUP_DEFER_TASKRUN) pipe_signal_.unblock();
+  return answer;
 }
 
 /// What each answer of an enter means. False: the kernel has no room now; what it did not take is
@@ -650,25 +653,11 @@ time_point uring::now() noexcept {
   return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-/// What a host sleeps on: an epoll of two eventfds. The ring's own descriptor would not wake it:
-/// with DEFER_TASKRUN the task work that makes a completion is run by this thread only. So the
-/// kernel tells an eventfd of that. Of what one eventfd causes in another it tells but once (seen
-/// on 6.18), so the doorbell stands there itself.
 int uring::native_handle() noexcept {
-  if (host_ >= 0) return host_;
-  host_ = ::epoll_create1(EPOLL_CLOEXEC);
-  host_bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  epoll_event bell{};
-  bell.events = EPOLLIN;
-  epoll_event door{};
-  door.events = EPOLLIN | EPOLLET;
-  if (host_ < 0 || host_bell_ < 0 || io_uring_register_eventfd(&ring, host_bell_) < 0 ||
-      ::epoll_ctl(host_, EPOLL_CTL_ADD, host_bell_, &bell) < 0 ||
-      ::epoll_ctl(host_, EPOLL_CTL_ADD, doorbell_, &door) < 0) {
-    misuse("native_handle: no descriptor or memory is left", std::strerror(errno));
-  }
+  if (host_.is_there()) return host_.handle();
+  host_.make(ring, doorbell_);
   settle_host();
-  return host_;
+  return host_.handle();
 }
 
 time_point uring::again() noexcept {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/uring_abi.h"
 
 namespace eddy::detail {
@@ -63,6 +64,7 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
       break;
     case verb::write:
       io_uring_prep_write(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
+      if (!r.seekable) q->rw_flags = no_signal_flag();
       break;
     case verb::receive:
     case verb::send:

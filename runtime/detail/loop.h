@@ -301,7 +301,6 @@ class running_scope {
 
  private:
   loop& loop_;
-  bool unblock_sigpipe_ = false;
 };
 
 }  // namespace eddy::detail

@@ -262,13 +262,7 @@ class backend_under_test {
 /// Tests of what every backend does, one that fakes the kernel too.
 class every_backend : public ::testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override {
-    sigset_t pipe;  // as the loop does while it runs
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
-    make();
-  }
+  void SetUp() override { make(); }
   void make(unsigned ring_entries = 64, detail::pool_options pool = {2, 64}) {
     under_test = nullptr;
     try {
