@@ -182,9 +182,10 @@ struct spawned_call final : spawned<T> {
   // The other ends are functions of their own, so that the common one saves fewer registers.
   [[gnu::noinline]] void finish_with_error(promise<T>& p) noexcept {
     std::exception_ptr e = std::move(p.error);
+    const std::source_location where = this->home->place_of_error(&p);
     std::coroutine_handle<promise<T>>::from_promise(p).destroy();
     made_of.~content();
-    keep_error(std::move(e));
+    keep_error(std::move(e), where);
   }
   [[gnu::noinline]] void finish_with_current_exception() noexcept {
     made_of.~content();
@@ -195,7 +196,8 @@ struct spawned_call final : spawned<T> {
     this->end = ending::stopped;
     this->has_ended();
   }
-  void keep_error(std::exception_ptr e) noexcept {
+  void keep_error(std::exception_ptr e, const std::source_location& where = {}) noexcept {
+    this->home->note_error(nullptr, where);
     std::construct_at(static_cast<std::exception_ptr*>(this->room()), std::move(e));
     this->end = ending::error;
     this->has_ended();

@@ -29,7 +29,12 @@ void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
     if (g.above_->stop_requested) g.stopped_from_outside_ = true;
   } else if (child.end == ending::error) {
     child.has_been_told();  // (by the group)
-    g.fail(child.own_type().error(child));
+    const std::exception_ptr& error = child.own_type().error(child);
+    if (g.keeps_going_) {
+      child.home->report_error(error);
+    } else {
+      g.fail(error);
+    }
   }
 }
 

@@ -18,10 +18,13 @@
 
 namespace eddy {
 
+class task_group;
 namespace detail {
 template <class F>
 class group_awaiter;
-}
+/// From now on an exception of a child's is told to the runtime's on_error, and ends nothing else.
+void keep_going(task_group&) noexcept;
+}  // namespace detail
 
 /// Given to the body of with_task_group. Its loop's thread only.
 class task_group : detail::task_owner {
@@ -64,6 +67,7 @@ class task_group : detail::task_owner {
  private:
   template <class F>
   friend class detail::group_awaiter;
+  friend void detail::keep_going(task_group&) noexcept;
   /// Where a child is spawned (coro/spawn.h: the same of the root group).
   struct in_group {
     explicit in_group(task_group& g) noexcept : group(g), background(g.above_->background) {}
@@ -88,6 +92,7 @@ class task_group : detail::task_owner {
   detail::chain* above_ = nullptr;     // the chain that awaits the group
   detail::chain* body_ = nullptr;      // null: the body has ended
   bool stopped_from_outside_ = false;  // a child was
+  bool keeps_going_ = false;           // a child's exception ends nothing else: it is reported
   std::exception_ptr error_;           // the first
   detail::work_list<> waiting_;
 };
@@ -122,6 +127,10 @@ class [[nodiscard]] task_group::awaitable {
  private:
   task_group& group_;
 };
+
+inline void detail::keep_going(task_group& g) noexcept {
+  g.keeps_going_ = true;
+}
 
 inline task_group::awaitable task_group::wait() noexcept {
   return awaitable(*this);

@@ -1,5 +1,7 @@
-// Which errors of accept() end a server.
+// Which errors of accept() end a server, and who hears of those that do not.
 #include <eddy/io/serve.h>
+
+#include <eddy/runtime/detail/loop.h>
 
 namespace eddy::detail {
 
@@ -11,6 +13,11 @@ bool is_exhaustion(std::error_code error) noexcept {
 
 bool is_closed(std::error_code error) noexcept {
   return error == std::errc::operation_canceled || error == std::errc::bad_file_descriptor;
+}
+
+void tell_of_lost_connection(const std::exception_ptr& error) noexcept {
+  current_loop->note_error(nullptr, {});
+  current_loop->report_error(error);
 }
 
 }  // namespace eddy::detail

@@ -1,10 +1,13 @@
 // The one place that ends the program for a caller's bug (runtime/detail/abort.h).
+#include <cxxabi.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <typeinfo>
 
 #include <eddy/runtime/detail/abort.h>
 
@@ -31,6 +34,22 @@ class line {
       number /= 10;
     } while (number);
     add(&digits[first]);
+  }
+
+  void add(const std::type_info& type) noexcept {
+    int status = 0;
+    char* readable = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+    add(readable ? readable : type.name());
+    std::free(readable);
+  }
+  void add_place(const std::source_location& where) noexcept {
+    if (where.line() == 0) return;
+    const char* file = std::strrchr(where.file_name(), '/');
+    add(" (after ");
+    add(file ? file + 1 : where.file_name());
+    add(":");
+    add(where.line());
+    add(")");
   }
 
   void write() noexcept {
@@ -69,6 +88,26 @@ void warn(const char* sentence, const char* subject) noexcept {
   text.add(sentence);
   text.add(": ");
   text.add(subject);
+  text.write();
+}
+
+void warn(const char* sentence, const std::exception_ptr& error,
+          const std::source_location& where) noexcept {
+  line text;
+  text.add(sentence);
+  text.add(": ");
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    text.add(typeid(e));
+    text.add(": ");
+    text.add(e.what());
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    if (type) text.add(*type);
+    text.add(", not a std::exception");
+  }
+  text.add_place(where);
   text.write();
 }
 

@@ -377,6 +377,23 @@ void loop::fail(std::exception_ptr what) noexcept {
   begin_stop();
 }
 
+void loop::report_error(const std::exception_ptr& what) noexcept {
+  error_callback& heard_by = outside_->on_error;
+  if (!heard_by) {
+    warn("nobody is left to hear of an exception", what, error_place_);
+    return;
+  }
+  error_callback f = std::move(heard_by);  // (it may set another)
+  chain* const before = std::exchange(running, nullptr);
+  try {
+    f(what);
+  } catch (...) {
+    fail(std::current_exception());
+  }
+  running = before;
+  if (!heard_by) heard_by = std::move(f);
+}
+
 void loop::begin_run() {
   outside& o = *outside_;
   // An explicit choice that cannot be had is said before anything begins.
@@ -426,13 +443,8 @@ void loop::finish_tasks() {
   }
   stopping_ = false;
   // Nobody is left to whom it could be thrown.
-  try {
-    if (auto what = std::exchange(failure_, nullptr)) std::rethrow_exception(what);
-  } catch (const std::exception& e) {
-    warn("a runtime is destroyed, and an exception of its tasks is lost", e.what());
-  } catch (...) {
-    warn("a runtime is destroyed, and an exception of its tasks is lost", "not a std::exception");
-  }
+  if (auto what = std::exchange(failure_, nullptr))
+    warn("a runtime is destroyed, and an exception of its tasks is lost", what, {});
 }
 
 // ---- Threads and processes ---------------------------------------------------------------------

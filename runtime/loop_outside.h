@@ -68,6 +68,7 @@ struct loop::outside {
   void free_callback_timer(callback_timer& t) noexcept;
 
   runtime_options options;
+  error_callback on_error;  // empty: a line on stderr
   mailbox inbox;
   pool workers;
   backend_factory factory = nullptr;  // null: choose_backend

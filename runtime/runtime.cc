@@ -281,6 +281,11 @@ void runtime::post(callback f) {
   loop_->outside_->send(*loop::outside::make_work(*loop_, std::move(f), detail::posted_type));
 }
 
+void runtime::on_error(error_callback f) {
+  loop_->check_thread();
+  loop_->outside_->on_error = std::move(f);
+}
+
 // ---- Hooks -------------------------------------------------------------------------------------
 
 hook runtime::add_hook(phase where, callback f) {

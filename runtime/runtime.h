@@ -159,6 +159,12 @@ class runtime {
   /// Holds the loop until it is dropped.
   pending_guard guard();
 
+  /// Who is told of an exception that nobody is left to hear and that is to end nothing: of a
+  /// connection's handler (serve with `keep_going`). Runs when the task has ended, before anything
+  /// else does. What it throws itself counts as a root task that threw. Without one (or with an empty
+  /// one) it is a line on stderr: the exception's type, what() and the place after which it came.
+  void on_error(error_callback);
+
  private:
   friend detail::loop& detail::loop_of(runtime&) noexcept;
   std::unique_ptr<detail::loop> loop_;

@@ -17,6 +17,10 @@ void unwind(promise_base* p) noexcept {
   at_base(c);
 }
 
+void note_place_of_error(const promise_base& p) noexcept {
+  if (current_loop) current_loop->note_error(&p, p.where);
+}
+
 void check_wake(const loop& home) noexcept {
   if (home.is_mine()) return;
   misuse("a task is woken or cancelled on a thread that is not its own (use post or run_on)");

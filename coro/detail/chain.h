@@ -17,6 +17,9 @@ namespace eddy::detail {
 
 class loop;
 struct chain;
+struct promise_base;
+/// The frame ends with an exception: its place is noted, for whoever tells of that.
+void note_place_of_error(const promise_base&) noexcept;
 
 /// How a frame or chain has ended. Of a spawned task, also: its value was moved out (taken); its
 /// exception has been delivered (told).
@@ -44,6 +47,7 @@ struct promise_base {
   bool unwinding = false;
 
   void end_with(std::exception_ptr e) noexcept {
+    note_place_of_error(*this);
     std::construct_at(std::addressof(error), std::move(e));
     end = ending::error;
   }

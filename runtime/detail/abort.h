@@ -2,6 +2,7 @@
 // builds too.
 #pragma once
 
+#include <exception>
 #include <source_location>
 
 namespace eddy::detail {
@@ -20,5 +21,10 @@ namespace eddy::detail {
 /// One line on stderr that begins with "eddy: ", for what can be told to nobody; the program goes
 /// on.
 void warn(const char* sentence, const char* subject) noexcept;
+
+/// The same of an exception: its type, what() where it has one, and, if that is known, the place
+/// after which it came.
+void warn(const char* sentence, const std::exception_ptr& error,
+          const std::source_location& where) noexcept;
 
 }  // namespace eddy::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include <eddy/runtime/clock.h>
@@ -154,6 +155,18 @@ class loop {
   /// What a root task or callback threw and nobody joined: the first is rethrown at the end;
   /// everything else stops.
   void fail(std::exception_ptr) noexcept;
+  /// What nobody is left to hear, and what is to end nothing: told to the runtime's on_error, with
+  /// the place noted last.
+  void report_error(const std::exception_ptr&) noexcept;
+  /// `frame` has ended with an exception; it was last suspended there.
+  void note_error(const void* frame, const std::source_location& where) noexcept {
+    error_frame_ = frame;
+    error_place_ = where;
+  }
+  /// The place of an exception that `frame` has ended with, if no other has ended so since.
+  std::source_location place_of_error(const void* frame) const noexcept {
+    return error_frame_ == frame ? error_place_ : std::source_location();
+  }
   bool stopping() const noexcept { return stopping_; }
   void begin_stop() noexcept;
 
@@ -271,6 +284,8 @@ class loop {
   std::exception_ptr failure_;
   timer_wheel timers_;  // (last of what is hot: it has 4 KiB)
   std::unique_ptr<outside> outside_;
+  const void* error_frame_ = nullptr;
+  std::source_location error_place_;
 };
 
 /// From any thread: loop::send to the loop of that address. False: its runtime has ended, and

@@ -363,8 +363,8 @@ TEST_P(stopping, Rule18AnExceptionThatTheDestructorBringsAboutIsTold) {
   ::testing::internal::CaptureStderr();
   drop_runtime();
   EXPECT_EQ(::testing::internal::GetCapturedStderr(),
-            "eddy: a runtime is destroyed, and an exception of its tasks is lost: the cleanup "
-            "failed\n");
+            "eddy: a runtime is destroyed, and an exception of its tasks is lost: "
+            "std::runtime_error: the cleanup failed\n");
   EXPECT_EQ(log.text(), "cleanup");
 }
 
