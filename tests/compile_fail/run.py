@@ -2,6 +2,7 @@
 """Misuse must not compile: run.py ROOT COMPILER...
 
 Each *.cc here begins with `// expect: text` (more such lines may follow); compiling it must fail, and the compiler must say each text.
+A line `// errors: N` after them: the compiler must say exactly N errors, each with the first text; so nobody has to search for it.
 A line `// only: gcc12` after them: what only g++ before 13 must refuse; other compilers must take it.
 The files of self_check/ are cases that this script must refuse, each for the reason in its name.
 """
@@ -21,9 +22,12 @@ def verdict(case, root, compiler):
     """Nothing where compiling `case` fails as it should; else what is wrong."""
     expected = []
     must_fail = True
+    errors = 0
     for line in case.read_text().splitlines():
         if match := re.fullmatch(r'// expect: (.+)', line):
             expected.append(match.group(1))
+        elif match := re.fullmatch(r'// errors: (\d+)', line):
+            errors = int(match.group(1))
         elif match := re.fullmatch(r'// only: (.+)', line):
             if match.group(1) != 'gcc12':
                 return 'the compiler is unknown'
@@ -42,6 +46,11 @@ def verdict(case, root, compiler):
     missing = [text for text in expected if text not in said]
     if missing:
         return f'the compiler does not say {missing}; it says\n{said[:3000]}'
+    if errors:
+        found = [line for line in said.splitlines() if 'error: ' in line]
+        others = [line for line in found if expected[0] not in line]
+        if others or len(found) != errors:
+            return f'the compiler says {len(found)} errors, not {errors}, and of them without the text:\n' + '\n'.join(others[:10])
     return ''
 
 

@@ -1,0 +1,5 @@
+// expect: x
+// errors: 1
+int x;
+int x;
+double x;
