@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/detail/operation_wait.h>
 #include <eddy/coro/task.h>
@@ -104,17 +105,20 @@ class [[nodiscard]] offload_awaitable {
 ///             the await
 /// Threads     the function runs on a thread of the pool, the task goes on on its own
 template <class F, class... A>
-  requires std::is_invocable_v<std::decay_t<F>&, std::decay_t<A>...>
 auto offload(pool_lane lane, F&& fn, A&&... args) {
-  EDDY_SAFE_TEMPORARY(F);
-  (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
-  return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(
-      lane, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
+  if constexpr (detail::call_fault<F, A...> == detail::fault::none) {
+    EDDY_SAFE_TEMPORARY(F);
+    (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
+    return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(
+        lane, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
+  } else {
+    return detail::refuse<detail::call_fault<F, A...>, F, A...>();
+  }
 }
 
 /// The same in the lane for computing.
 template <class F, class... A>
-  requires std::is_invocable_v<std::decay_t<F>&, std::decay_t<A>...>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, pool_lane>)
 auto offload(F&& fn, A&&... args) {
   return offload(pool_lane::compute, std::forward<F>(fn), std::forward<A>(args)...);
 }

@@ -4,11 +4,13 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/task.h>
 #include <eddy/runtime/runtime.h>
@@ -91,6 +93,11 @@ T run_made(runtime& rt, Make make) {
   }
 }
 
+/// What run() takes first and is no callable.
+template <class F>
+inline constexpr bool is_runtime_or_task =
+    std::is_base_of_v<runtime, std::remove_cvref_t<F>> || is_task<std::remove_cvref_t<F>>::value;
+
 }  // namespace detail
 
 /// Runs `main` and everything that it begins, and returns its value when main has ended and nothing
@@ -111,20 +118,30 @@ T run(task<T> main) {
 
 /// The same with `main(args...)`; callable and arguments are kept alive until the end of the run.
 template <class F, class... A>
-  requires detail::task_function<F, A...>
-auto run(runtime& rt, F main, A... args) {
-  using T = detail::task_value<std::invoke_result_t<F&, A...>>;
-  return detail::run_made<T>(rt,
-                             [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+  requires(!detail::is_runtime_or_task<F>)
+auto run(runtime& rt, F&& main, A&&... args) {
+  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    using T = detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A>...>>;
+    std::decay_t<F> callable(std::forward<F>(main));
+    std::tuple<std::decay_t<A>...> arguments(std::forward<A>(args)...);
+    return detail::run_made<T>(rt, [&] {
+      return std::apply(
+          [&](auto&... a) -> task<T> { return std::invoke(callable, std::move(a)...); }, arguments);
+    });
+  } else {
+    return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+  }
 }
 
 template <class F, class... A>
-  requires detail::task_function<F, A...>
-auto run(F main, A... args) {
-  runtime rt;
-  using T = detail::task_value<std::invoke_result_t<F&, A...>>;
-  return detail::run_made<T>(rt,
-                             [&]() -> task<T> { return std::invoke(main, std::move(args)...); });
+  requires(!detail::is_runtime_or_task<F>)
+auto run(F&& main, A&&... args) {
+  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    runtime rt;
+    return run(rt, std::forward<F>(main), std::forward<A>(args)...);
+  } else {
+    return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+  }
 }
 
 }  // namespace eddy

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/task.h>
@@ -171,12 +172,15 @@ class [[nodiscard]] run_on_awaitable {
 ///             awaitable, and are used and moved from on the other thread
 /// Threads     the loop here waits as for an operation; a guard holds the loop there
 template <class F, class... A>
-  requires detail::task_function<std::decay_t<F>, std::decay_t<A>...>
 auto run_on(runtime& other, F&& fn, A&&... args) {
-  EDDY_SAFE_TEMPORARY(F);
-  (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
-  return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(
-      other, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
+  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    EDDY_SAFE_TEMPORARY(F);
+    (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
+    return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(
+        other, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
+  } else {
+    return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+  }
 }
 
 }  // namespace eddy

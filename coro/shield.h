@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/task.h>
 
@@ -38,9 +39,7 @@ class shield_awaiter : public scope<shield_awaiter<A>, A, true> {
 template <class A, class F>
 class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
  public:
-  using cleanup_task = std::invoke_result_t<F&>;
-  static_assert(std::is_same_v<cleanup_task, task<>>,
-                "finally: the cleanup is a function that gives a task<void>");
+  using cleanup_task = task<>;
 
   finally_awaiter(A a, F& f) noexcept
       : scope<finally_awaiter, A, true>(static_cast<A>(a)), make_(f) {}
@@ -138,10 +137,16 @@ auto shield(A&& aw) {
 /// Lifetime    both are kept in the awaitable
 template <detail::our_awaitable A, class F>
 auto finally(A&& aw, F&& cleanup) {
-  EDDY_SAFE_TEMPORARY(A);
-  EDDY_SAFE_TEMPORARY(F);
-  return detail::scope_awaitable<detail::finally_awaiter, A, std::decay_t<F>>(
-      std::forward<A>(aw), std::decay_t<F>(std::forward<F>(cleanup)));
+  constexpr bool is_cleanup = std::is_invocable_r_v<task<>, std::decay_t<F>&>;
+  static_assert(is_cleanup, "finally: the cleanup is a function () that gives a task<void>");
+  if constexpr (is_cleanup) {
+    EDDY_SAFE_TEMPORARY(A);
+    EDDY_SAFE_TEMPORARY(F);
+    return detail::scope_awaitable<detail::finally_awaiter, A, std::decay_t<F>>(
+        std::forward<A>(aw), std::decay_t<F>(std::forward<F>(cleanup)));
+  } else {
+    return detail::refused();
+  }
 }
 
 /// Has the task that runs now been asked to stop? False in callbacks, and inside shield and

@@ -15,6 +15,7 @@
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/boundary.h>
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/frame_pool.h>
 #include <eddy/coro/detail/root.h>
 #include <eddy/coro/task.h>
@@ -58,9 +59,10 @@ struct spawned_call final : spawned<T> {
   using value_type = T;
   using stored = typename spawned<T>::stored;
   struct content {
-    content(F&& f, A&&... a) noexcept(std::is_nothrow_move_constructible_v<F> &&
-                                      (std::is_nothrow_move_constructible_v<A> && ...))
-        : callable(std::move(f)), arguments(std::move(a)...) {}
+    template <class G, class... B>
+    content(G&& f, B&&... a) noexcept(std::is_nothrow_constructible_v<F, G> &&
+                                      (std::is_nothrow_constructible_v<A, B> && ...))
+        : callable(std::forward<G>(f)), arguments(std::forward<B>(a)...) {}
     [[no_unique_address]] F callable;
     [[no_unique_address]] std::tuple<A...> arguments;
   };
@@ -71,8 +73,9 @@ struct spawned_call final : spawned<T> {
     std::exception_ptr kept_error;
   };
 
-  spawned_call(F&& f, A&&... a) noexcept(std::is_nothrow_constructible_v<content, F, A...>)
-      : spawned<T>(begin_type), made_of(std::move(f), std::move(a)...) {}
+  template <class G, class... B>
+  explicit spawned_call(G&& f, B&&... a) noexcept(std::is_nothrow_constructible_v<content, G, B...>)
+      : spawned<T>(begin_type), made_of(std::forward<G>(f), std::forward<B>(a)...) {}
   ~spawned_call() {
     if constexpr (!std::is_trivially_destructible_v<stored>) {
       if (this->has_value()) std::destroy_at(&this->value());
@@ -81,11 +84,12 @@ struct spawned_call final : spawned<T> {
 
   /// In a block of the frame pool. (Not by a class's own operator new: g++ 12 crashes over it at
   /// -O0.)
-  static spawned_call& make(void* block, F& f, A&... a) {
-    if constexpr (std::is_nothrow_constructible_v<spawned_call, F, A...>)
-      return *::new (block) spawned_call(std::move(f), std::move(a)...);
+  template <class G, class... B>
+  static spawned_call& make(void* block, G&& f, B&&... a) {
+    if constexpr (std::is_nothrow_constructible_v<spawned_call, G, B...>)
+      return *::new (block) spawned_call(std::forward<G>(f), std::forward<B>(a)...);
     try {
-      return *::new (block) spawned_call(std::move(f), std::move(a)...);
+      return *::new (block) spawned_call(std::forward<G>(f), std::forward<B>(a)...);
     } catch (...) {
       frames().put(block, sizeof(spawned_call));
       throw;
@@ -406,11 +410,6 @@ task<std::remove_cvref_t<raw_result_of<A>>> awaiting(A a) {
 }
 
 template <class F, class... A>
-concept task_function = requires(F& f, A&&... a) {
-  requires is_task<std::remove_cvref_t<decltype(std::invoke(f, std::move(a)...))>>::value;
-};
-
-template <class F, class... A>
 using spawned_by = spawned_call<task_value<std::invoke_result_t<F&, A...>>, F, A...>;
 
 // `Where` says where a task is spawned: home_at_hand() gives the loop in the common case (null:
@@ -433,71 +432,91 @@ struct in_root {
 
 /// (Out of the way of the common case, which then makes no call, and saves no register.)
 template <class Where, class F, class... A>
-[[gnu::noinline]] auto& spawn_with_checks(Where where, F fn, A... args) {
-  using S = spawned_by<F, A...>;
+[[gnu::noinline]] auto& spawn_with_checks(Where where, F&& fn, A&&... args) {
+  using S = spawned_by<std::decay_t<F>, std::decay_t<A>...>;
   loop& l = where.checked_home();
-  return begin_spawned(S::make(frames().get(sizeof(S)), fn, args...), where.owner(l), l,
-                       where.background);
+  return begin_spawned(
+      S::make(frames().get(sizeof(S)), std::forward<F>(fn), std::forward<A>(args)...),
+      where.owner(l), l, where.background);
 }
 
 template <class Where, class F, class... A>
-[[gnu::always_inline]] inline auto spawn_in(Where where, F& fn, A&... args) {
-  using S = spawned_by<F, A...>;
+[[gnu::always_inline]] inline auto spawn_in(Where where, F&& fn, A&&... args) {
+  using S = spawned_by<std::decay_t<F>, std::decay_t<A>...>;
   using handle = join_handle<typename S::value_type>;
   if (loop* l = where.home_at_hand()) [[likely]] {
     if (void* block = frames().take(sizeof(S))) [[likely]]
-      return handle(
-          begin_spawned(S::make(block, fn, args...), where.owner(*l), *l, where.background));
+      return handle(begin_spawned(S::make(block, std::forward<F>(fn), std::forward<A>(args)...),
+                                  where.owner(*l), *l, where.background));
   }
-  return handle(spawn_with_checks<Where, F, A...>(where, std::move(fn), std::move(args)...));
+  return handle(spawn_with_checks(where, std::forward<F>(fn), std::forward<A>(args)...));
 }
 
 /// For spawn(aw): a callable that gives the task, once.
 template <class Where, class A>
 auto spawn_awaitable_in(Where where, A& a) {
   if constexpr (is_task<A>::value) {
-    auto itself = [](A t) { return t; };
-    return spawn_in(where, itself, a);
+    return spawn_in(where, [](A t) { return t; }, std::move(a));
   } else {
-    auto* around = &awaiting<A>;
-    return spawn_in(where, around, a);
+    return spawn_in(where, &awaiting<A>, std::move(a));
   }
 }
+
+/// Is it one awaitable of ours, as passed? (All else is a callable with its arguments.)
+template <class F, class... A>
+inline constexpr bool is_one_awaitable = sizeof...(A) == 0 && our_awaitable<std::remove_cvref_t<F>>;
 
 }  // namespace detail
 
 /// Runs `fn(args...)`, a task, beside others; it belongs to the root group, and holds the loop
-/// until it has ended. The callable and its arguments are kept until then, so that a lambda's
-/// captures cannot dangle. The child does not run inside the call. Throws std::bad_alloc, and what
-/// moving the arguments throws.
+/// until it has ended. The callable and its arguments are kept until then, by value, so that a
+/// lambda's captures cannot dangle: what is to be referred to is passed by std::ref. The child does
+/// not run inside the call. Throws std::bad_alloc, and what copying or moving the arguments throws.
 template <class F, class... A>
-  requires detail::task_function<F, A...>
-[[gnu::always_inline]] inline auto spawn(F fn, A... args) {
-  return detail::spawn_in(detail::in_root{false}, fn, args...);
+  requires(!detail::is_one_awaitable<F, A...>)
+[[gnu::always_inline]] inline auto spawn(F&& fn, A&&... args) {
+  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    return detail::spawn_in(detail::in_root{false}, std::forward<F>(fn), std::forward<A>(args)...);
+  } else {
+    return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+  }
 }
 
 /// The same for a task or any other awaitable of ours.
-template <detail::our_awaitable A>
-  requires(!std::is_lvalue_reference_v<A>)
+template <class A>
+  requires detail::is_one_awaitable<A>
 auto spawn(A&& aw) {
-  return detail::spawn_awaitable_in(detail::in_root{false}, aw);
+  if constexpr (!std::is_lvalue_reference_v<A>) {
+    return detail::spawn_awaitable_in(detail::in_root{false}, aw);
+  } else {
+    return detail::refuse<detail::fault::awaited_lvalue, A>();
+  }
 }
 
 /// A task that does not hold the loop: at the end of the run it is cancelled and waited for.
 template <class F, class... A>
-  requires detail::task_function<F, A...>
-auto spawn_background(F fn, A... args) {
-  auto handle = detail::spawn_in(detail::in_root{true}, fn, args...);
-  detail::root::of(detail::need_loop()).background_began();
-  return handle;
+  requires(!detail::is_one_awaitable<F, A...>)
+auto spawn_background(F&& fn, A&&... args) {
+  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    auto handle =
+        detail::spawn_in(detail::in_root{true}, std::forward<F>(fn), std::forward<A>(args)...);
+    detail::root::of(detail::need_loop()).background_began();
+    return handle;
+  } else {
+    return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+  }
 }
 
-template <detail::our_awaitable A>
-  requires(!std::is_lvalue_reference_v<A>)
+template <class A>
+  requires detail::is_one_awaitable<A>
 auto spawn_background(A&& aw) {
-  auto handle = detail::spawn_awaitable_in(detail::in_root{true}, aw);
-  detail::root::of(detail::need_loop()).background_began();
-  return handle;
+  if constexpr (!std::is_lvalue_reference_v<A>) {
+    auto handle = detail::spawn_awaitable_in(detail::in_root{true}, aw);
+    detail::root::of(detail::need_loop()).background_began();
+    return handle;
+  } else {
+    return detail::refuse<detail::fault::awaited_lvalue, A>();
+  }
 }
 
 }  // namespace eddy

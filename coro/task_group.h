@@ -36,14 +36,22 @@ class task_group : detail::task_owner {
   /// it has ended. A child's exception always fails the group, joined or not. In a group that was
   /// cancelled it never begins.
   template <class F, class... A>
-    requires detail::task_function<F, A...>
-  [[gnu::always_inline]] auto spawn(F fn, A... args) {
-    return detail::spawn_in(in_group(*this), fn, args...);
+    requires(!detail::is_one_awaitable<F, A...>)
+  [[gnu::always_inline]] auto spawn(F&& fn, A&&... args) {
+    if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+      return detail::spawn_in(in_group(*this), std::forward<F>(fn), std::forward<A>(args)...);
+    } else {
+      return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+    }
   }
-  template <detail::our_awaitable A>
-    requires(!std::is_lvalue_reference_v<A>)
+  template <class A>
+    requires detail::is_one_awaitable<A>
   auto spawn(A&& aw) {
-    return detail::spawn_awaitable_in(in_group(*this), aw);
+    if constexpr (!std::is_lvalue_reference_v<A>) {
+      return detail::spawn_awaitable_in(in_group(*this), aw);
+    } else {
+      return detail::refuse<detail::fault::awaited_lvalue, A>();
+    }
   }
 
   class awaiter;
@@ -142,8 +150,6 @@ template <class F>
 class group_awaiter : boundary {
  public:
   using body_task = std::invoke_result_t<F&, task_group&>;
-  static_assert(is_task<body_task>::value,
-                "with_task_group: the body is a function (task_group&) that gives a task");
   using T = task_value<body_task>;
 
   explicit group_awaiter(F& f) noexcept : make_(f) {}
@@ -263,10 +269,15 @@ class [[nodiscard]] group_awaitable {
 ///             task stops too
 /// Lifetime    the body's callable is kept in the awaitable
 template <class F>
-  requires std::is_invocable_v<std::decay_t<F>&, task_group&>
 auto with_task_group(F&& body) {
-  EDDY_SAFE_TEMPORARY(F);
-  return detail::group_awaitable<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)));
+  constexpr bool is_body = detail::gives_a_task<std::decay_t<F>&, task_group&>;
+  static_assert(is_body, "with_task_group: the body is a function (task_group&) that gives a task");
+  if constexpr (is_body) {
+    EDDY_SAFE_TEMPORARY(F);
+    return detail::group_awaitable<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)));
+  } else {
+    return detail::refused();
+  }
 }
 
 }  // namespace eddy

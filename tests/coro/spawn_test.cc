@@ -1,14 +1,17 @@
 // spawn, spawn_background and join_handle, and the rules about them: 9, 12, 15, 16, 22, 29.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <eddy/coro/catch_stopped.h>
 #include <eddy/coro/event.h>
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
+#include <eddy/coro/task_group.h>
 #include <eddy/coro/yield.h>
 
 #include "tests/support/runtime_test.h"
@@ -73,6 +76,67 @@ TEST_P(spawning, CallableAndArgumentsLiveUntilTheTaskHasEndedAndNoLonger) {
     EXPECT_FALSE(watch.expired());
     co_await handle;
     EXPECT_TRUE(watch.expired()) << "the handle alone does not hold them";
+  });
+}
+
+/// Counts how often it was copied and moved.
+struct carried {
+  explicit carried(std::string& counts) : to(counts) {}
+  carried(const carried& other) : to(other.to) { to += 'c'; }
+  carried(carried&& other) noexcept : to(other.to) { to += 'm'; }
+  ~carried() = default;
+  std::string& to;
+};
+
+TEST_P(spawning, WhatIsKeptIsCopiedOrMovedStraightIntoTheTaskAndMovedIntoTheCall) {
+  const auto by_reference = [](const carried&) -> task<> { co_return; };
+  const auto refers = [](carried&& c) -> task<> {
+    co_await yield();
+    c.to += '!';
+  };
+  run([&]() -> task<> {
+    std::string counts;
+    const carried named(counts);
+    co_await spawn(by_reference, named);
+    EXPECT_EQ(counts, "c");
+    counts.clear();
+    co_await spawn(refers, carried(counts));
+    EXPECT_EQ(counts, "m!");
+    counts.clear();
+    co_await spawn(by_reference, std::cref(named));
+    EXPECT_EQ(counts, "");
+    co_await with_task_group([&](task_group& group) -> task<> {
+      group.spawn(by_reference, named);
+      co_return;
+    });
+    EXPECT_EQ(counts, "c");
+  });
+}
+
+struct base_of_one {};
+struct derived_from_it : base_of_one {};
+struct refers_to_one {
+  std::string& to;
+  operator std::string&() const { return to; }
+};
+
+TEST_P(spawning, WhatBindsToAParameterWithoutAConversionIsTaken) {
+  const auto takes = [](const std::string& text, const base_of_one&, base_of_one& named,
+                        std::string_view view, long number,
+                        const char* const& characters) -> task<std::string> {
+    co_await yield();
+    static_cast<void>(named);
+    co_return text + std::string(view) + std::to_string(number) + characters;
+  };
+  run([&]() -> task<> {
+    std::string text = "a";
+    derived_from_it one;
+    EXPECT_EQ(co_await spawn(takes, text, one, std::ref(one), "b", 3, "d"), "ab3d");
+    EXPECT_EQ(co_await spawn(takes, std::ref(text), one, std::ref(one), text, 3u, "d"), "aa3d");
+    EXPECT_EQ(co_await spawn(takes, refers_to_one{text}, one, std::ref(one), text, 'c', "d"),
+              "aa99d");
+    const auto any = [](const auto& what) -> task<std::string> { co_return what; };
+    EXPECT_EQ(co_await spawn(any, "a literal"), "a literal");
   });
 }
 
