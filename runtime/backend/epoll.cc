@@ -114,7 +114,7 @@ void epoll_backend::run(turn& t) {
   if (!t.cancel.empty()) cancel_asked(t);
   if (first_runnable_ != none)
     run_runnable(t);  // what the last limit left over comes before what begins now
-  if (!retries_.empty()) run_retries(t);
+  if (!backlogs_.empty()) look_at_backlogs(t);
   if (!t.start.empty()) begin_listed(t);
   wait_and_take(t);
 }
@@ -223,9 +223,8 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
       return true;
     }
     if (o.ask.what == verb::connect && result == -EAGAIN) {
-      constexpr duration first_pause = std::chrono::milliseconds(1);
       try {
-        retries_.push_back({&o, later(now(), first_pause), first_pause});
+        backlogs_.add(o, now());
       } catch (const std::bad_alloc&) {
         report(o, -ENOMEM, t);
         return true;
@@ -294,7 +293,7 @@ void epoll_backend::wait_and_take(turn& t) {
     }
     may_sleep = may_sleep && room_;
     if (!may_sleep && !hosted_) {
-      if (inside_ == 0 || inside_ == retries_.size()) return;
+      if (inside_ == 0 || inside_ == backlogs_.size()) return;
       const std::size_t finished = t.limit - room_;
       put_off_ = !put_off_ && finished && finished <= few_ended && room_ && !has_local_;
       if (put_off_) return;
@@ -303,7 +302,7 @@ void epoll_backend::wait_and_take(turn& t) {
     }
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
-    if (!retries_.empty() && may_sleep) run_retries(t);
+    if (!backlogs_.empty() && may_sleep) look_at_backlogs(t);
     if (!slept || room_ != t.limit) return;
     if (t.until != time_point::max() && now() >= t.until) return;
   }
@@ -318,7 +317,7 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
       may_sleep = false;
     }
   }
-  const time_point until = may_sleep ? std::min(t.until, next_retry()) : time_point::min();
+  const time_point until = may_sleep ? std::min(t.until, backlogs_.next()) : time_point::min();
   const bool cold = inside_ > most_in_cache && t.until != time_point::min();
   const int n = sleep(until, may_sleep, cold ? events_when_cold : static_cast<int>(events_.size()));
   if (may_sleep) inbox_.wake_up();
@@ -434,31 +433,12 @@ void epoll_backend::run_runnable(turn& t) {
   }
 }
 
-void epoll_backend::run_retries(turn& t) {
-  time_point time = now();
-  for (std::size_t i = 0; i < retries_.size();) {
-    retry& again = retries_[i];
-    if (again.next > time || !room_) {
-      ++i;
-      continue;
-    }
-    operation& o = *again.connect;
-    const int result = attempt(o, find(o.ask.descriptor));
-    if (result == -EAGAIN) {
-      again.pause = std::min<duration>(again.pause * 2, std::chrono::milliseconds(64));
-      again.next = later(time, again.pause);
-      ++i;
-      continue;
-    }
-    take_out(o);
+void epoll_backend::look_at_backlogs(turn& t) {
+  const auto report_it = [&](operation& o, int result) {
+    --inside_;
     report(o, result, t);
-  }
-}
-
-time_point epoll_backend::next_retry() const noexcept {
-  time_point first = time_point::max();
-  for (const retry& r : retries_) first = std::min(first, r.next);
-  return first;
+  };
+  counts_.attempts += backlogs_.look(now(), report_it, [&] { return room_ != 0; });
 }
 
 // ---- Attempts
@@ -473,7 +453,10 @@ int epoll_backend::attempt(operation& o, entry* e) {
       static_cast<std::uint32_t>(result) < r.length) {
     e->may[reading] = false;
   }
-  if (r.what == verb::accept && result >= 0) is_new(result);
+  if (r.what == verb::accept && result >= 0) {
+    is_new(result);
+    backlogs_.look_soon();
+  }
   return result;
 }
 
@@ -532,7 +515,7 @@ void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
                      !(::fcntl(descriptor, F_GETFL) & O_DIRECT);
 }
 
-/// Ends the waiting of `o`, here or in the list of retries.
+/// Ends the waiting of `o`, here or for a backlog.
 void epoll_backend::take_out(operation& o) noexcept {
   --inside_;
   entry* e = find(o.ask.descriptor);
@@ -549,11 +532,7 @@ void epoll_backend::take_out(operation& o) noexcept {
     if (o.ask.what == verb::ready) release_foreign(o.ask.descriptor, *e);
     return;
   }
-  for (retry& r : retries_) {
-    if (r.connect != &o) continue;
-    retries_.erase(retries_.begin() + (&r - retries_.data()));
-    return;
-  }
+  if (backlogs_.remove(o)) return;
   misuse("an operation was asked to end that is not in flight");
 }
 
@@ -630,7 +609,6 @@ epoll_backend::epoll_backend(const backend_parts& parts)
     : inbox_(parts.inbox), workers_(parts.workers) {
   entries_.resize(256);
   unsure_.reserve(256);
-  retries_.reserve(16);
   auto fail = [this](const char* what) {
     const int error = errno;
     if (epoll_ >= 0) ::close(epoll_);

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/backlog.h"
 
 namespace eddy::detail {
 
@@ -30,7 +31,7 @@ class epoll_backend final : public backend {
     return epoll_;
   }
   time_point again() noexcept override {
-    return first_runnable_ != none ? time_point::min() : next_retry();
+    return first_runnable_ != none ? time_point::min() : backlogs_.next();
   }
   const char* name() const noexcept override { return "epoll"; }
 
@@ -55,13 +56,6 @@ class epoll_backend final : public backend {
   };
   static_assert(sizeof(entry) == 32);
 
-  /// A Unix connect that found the backlog full: no event tells when there is room.
-  struct retry {
-    operation* connect;
-    time_point next;
-    duration pause;
-  };
-
   void cancel_asked(turn&);
   void begin_listed(turn&);
   bool begin(operation&, turn&);
@@ -76,8 +70,7 @@ class epoll_backend final : public backend {
   void note(const epoll_event&);
   void look_again(turn&);
   void run_runnable(turn&);
-  void run_retries(turn&);
-  time_point next_retry() const noexcept;
+  void look_at_backlogs(turn&);
 
   int attempt(operation&, entry*);
   int attempt_receive(operation&, entry&);
@@ -110,7 +103,7 @@ class epoll_backend final : public backend {
   std::int32_t last_runnable_ = none;
   std::vector<entry> entries_;
   std::vector<std::int32_t> unsure_;  // has room for all entries
-  std::vector<retry> retries_;
+  backlog_waits backlogs_;
   std::array<epoll_event, 1024> events_;
 };
 

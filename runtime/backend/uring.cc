@@ -31,6 +31,7 @@
 
 #include <eddy/runtime/detail/abort.h>
 
+#include "runtime/backend/backlog.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/uring_abi.h"
 #include "runtime/backend/uring_host.h"
@@ -53,7 +54,6 @@ namespace {
 // Attempts pay where little begins in a tick: then there is no batch whose one enter they could
 // share.
 constexpr unsigned few_operations = 4;
-constexpr std::uint32_t attempt_bytes = 64 * 1024;  // a longer copy would hold up the loop
 
 // One enter runs 20 to 40 items of task work. So many enters in one run() at most; the next run()
 // goes on.
@@ -66,7 +66,6 @@ constexpr std::size_t most_in_cache = 256;
 constexpr std::size_t enough_when_cold = 64;
 
 constexpr std::uint32_t none = 0xffffffff;
-constexpr std::uint32_t most_bytes = 0x7ffff000;  // of one read or write, as for the system calls
 
 // So often does a poll that said "ready" lead to -EAGAIN before that is answered by pauses.
 constexpr std::uint32_t patience = 16;
@@ -75,41 +74,10 @@ constexpr std::uint32_t patience = 16;
 constexpr std::uint64_t doorbell_data = 0xffffffff;
 constexpr std::uint64_t cancel_data = 0xfffffffe;
 
-bool is_output(verb v) noexcept {
-  return v == verb::write || v == verb::send || v == verb::send_message;
-}
-
-/// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring,
-/// and a Unix socket's connect to a listener whose backlog is full, in all.
-bool waits_when_asked_again(const request& r) noexcept {
-  if (r.what == verb::connect)
-    return uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
-  return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
-}
-
-// No event tells of room in a backlog, so a connect to a full one is tried again after these; and
-// so is what a poll calls ready again and again while it is not.
+// What a poll calls ready again and again while it is not is tried again after these.
 constexpr __kernel_timespec pauses[] = {{0, 1'000'000}, {0, 2'000'000},  {0, 4'000'000},
                                         {0, 8'000'000}, {0, 16'000'000}, {0, 32'000'000},
                                         {0, 64'000'000}};
-
-bool worth_an_attempt(const request& r) noexcept {
-  return r.what == verb::send || r.what == verb::send_message ||
-         (r.what == verb::read && r.seekable && r.length <= attempt_bytes);
-}
-
-std::uint32_t length_of(const request& r) noexcept {
-  return std::min(r.length, most_bytes);
-}
-
-/// What is left of a read or write of which `done` bytes are done.
-request rest_of(const request& r, std::uint32_t done) noexcept {
-  request rest = r;
-  rest.address += done;
-  rest.length = length_of(r) - done;
-  if (rest.offset != current_position) rest.offset += done;
-  return rest;
-}
 
 class uring final : public backend, uring_ring {
  public:
@@ -138,6 +106,7 @@ class uring final : public backend, uring_ring {
   static_assert(sizeof(slot) == 24);
 
   // The steps of run().
+  void look_at_backlogs(turn&) noexcept;
   void issue_again(turn&) noexcept;
   void cancel(turn&) noexcept;
   void take_over(turn&) noexcept;
@@ -148,6 +117,7 @@ class uring final : public backend, uring_ring {
   bool crowded() const noexcept;
   unsigned room_for_more() noexcept;
   bool free_slot() noexcept;
+  void connect_here(turn&, operation&) noexcept;
   io_uring_sqe* entry() noexcept;
   void issue(io_uring_sqe*, std::uint32_t) noexcept;
   void put_back(std::uint32_t) noexcept;
@@ -183,6 +153,7 @@ class uring final : public backend, uring_ring {
   std::size_t most_inside_;
 
   std::vector<slot> slots_;
+  backlog_waits backlogs_;
   std::uint32_t free_ = none;
   std::uint32_t again_first_ = none;
   std::uint32_t again_last_ = none;
@@ -238,6 +209,7 @@ inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
   s.whose = nullptr;
   ++s.generation;
   if (s.may_raise && --may_raise_ == 0) pipe_signal_.unblock();
+  if (!backlogs_.empty() && o.ask.what == verb::accept) backlogs_.look_soon();
   s.next = free_;
   free_ = i;
   --inside_;
@@ -247,6 +219,7 @@ inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
 void uring::run(turn& t) {
   reported_ = 0;
   slept_ = false;
+  if (!backlogs_.empty()) look_at_backlogs(t);
   issue_again(t);
   cancel(t);
   take_over(t);
@@ -260,6 +233,14 @@ void uring::settle_host() noexcept {
   host_.quiet();
   // What came before that is flagged, what comes later rings.
   if (flagged() || to_reap() || again_first_ != none) host_.ring();
+}
+
+void uring::look_at_backlogs(turn& t) noexcept {
+  const auto report_it = [&](operation& o, int result) {
+    --inside_;
+    report(t, o, result);
+  };
+  counts_.attempts += backlogs_.look(now(), report_it, [&] { return reported_ < t.limit; });
 }
 
 void uring::issue_again(turn& t) noexcept {
@@ -285,6 +266,11 @@ void uring::cancel(turn& t) noexcept {
     following = t.cancel.after(*o);
     if (o->ask.must_finish()) {
       o->unlink();
+    } else if (o->ask.what == verb::connect && reported_ >= t.limit) {
+      continue;  // may wait for a backlog, and so end here
+    } else if (o->ask.what == verb::connect && backlogs_.remove(*o)) {
+      --inside_;
+      report(t, *o, -ECANCELED);
     } else {
       io_uring_sqe* q = crowded() ? nullptr : entry();
       if (!q) return;
@@ -318,6 +304,10 @@ void uring::take_over(turn& t) noexcept {
       if (!to_pool(*o)) full_lanes |= lane;
       continue;
     }
+    if (is_local_connect(r)) {
+      if (reported_ < t.limit) connect_here(t, *o);
+      continue;
+    }
     // (All or nothing, so that one which finds no room afterwards is listed as before.)
     if (few && !full && reported_ < t.limit && worth_an_attempt(r)) {
       ++counts_.attempts;
@@ -348,6 +338,22 @@ void uring::take_over(turn& t) noexcept {
     uring_prepare(*q, r);
     q->user_data = o->handle;
   }
+}
+
+/// A Unix connect never has to wait in the kernel; where the backlog is full, the ring would have a
+/// thread find that out.
+void uring::connect_here(turn& t, operation& o) noexcept {
+  ++counts_.attempts;
+  const int answer = execute(o.ask, false);
+  if (answer != -EAGAIN) return report(t, o, answer);
+  try {
+    backlogs_.add(o, now());
+  } catch (const std::bad_alloc&) {
+    return report(t, o, -ENOMEM);
+  }
+  o.unlink();
+  o.where = operation::place::inside;
+  ++inside_;
 }
 
 /// Enters, once as a rule, and takes what has come.
@@ -443,9 +449,8 @@ io_uring_sqe* uring::entry() noexcept {
 void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   slot& s = slots_[i];
   const request& r = s.whose->ask;
-  const std::uint32_t free_tries = r.what == verb::connect ? 0 : patience;
-  if (s.waiting && s.done++ >= free_tries) {
-    const std::size_t n = std::min<std::size_t>(s.done - free_tries, std::size(pauses)) - 1;
+  if (s.waiting && s.done++ >= patience) {
+    const std::size_t n = std::min<std::size_t>(s.done - patience, std::size(pauses)) - 1;
     io_uring_prep_timeout(q, const_cast<__kernel_timespec*>(&pauses[n]), 0, 0);
   } else if (s.waiting) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
@@ -515,24 +520,25 @@ bool uring::arm_doorbell() noexcept {
 
 void uring::sleep(turn& t) noexcept {
   slept_ = true;
+  const time_point until = std::min(t.until, backlogs_.next());
   const bool asleep = inbox_.fall_asleep();
   const bool armed = asleep && arm_doorbell();
   bool taken = true;
   if (armed || to_submit() || flagged()) {
     int answer;
     do {
-      answer = enter(to_submit(), armed ? 1 : 0, t.until);
+      answer = enter(to_submit(), armed ? 1 : 0, until);
       taken = accepted(answer);
       // A signal ends the wait but not the sleep: a handler that means us rings. It shows as -EINTR
       // only where nothing was submitted.
     } while (taken && armed && answer != -ETIME && !to_reap() &&
-             (t.until == time_point::max() || now() < t.until));
+             (until == time_point::max() || now() < until));
   }
   if (!taken && asleep && !to_reap()) {
     // The kernel has no room for what is in the ring. Its own completions may make some: wait for
     // them, but not long, for what was not taken (the doorbell's poll among it, perhaps) cannot
     // wake anybody.
-    enter(0, 1, std::min(t.until, pause_over()));
+    enter(0, 1, std::min(until, pause_over()));
   }
   if (asleep) inbox_.wake_up();
 }
@@ -661,7 +667,7 @@ int uring::native_handle() noexcept {
 }
 
 time_point uring::again() noexcept {
-  return to_submit() ? pause_over() : time_point::max();
+  return std::min(to_submit() ? pause_over() : time_point::max(), backlogs_.next());
 }
 
 }  // namespace

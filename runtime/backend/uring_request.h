@@ -1,9 +1,10 @@
-// Requests as submission entries of io_uring. Private.
+// Requests as submission entries of io_uring, and how the ring takes them. Private.
 #pragma once
 
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include <eddy/runtime/operation.h>
@@ -34,6 +35,41 @@ inline void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
   } else {
     uring_prepare_any(entry, r);
   }
+}
+
+// Of one read or write, as for the system calls; of an attempt, for a longer copy would hold up the
+// loop.
+inline constexpr std::uint32_t most_bytes = 0x7ffff000;
+inline constexpr std::uint32_t attempt_bytes = 64 * 1024;
+
+inline bool is_output(verb v) noexcept {
+  return v == verb::write || v == verb::send || v == verb::send_message;
+}
+
+/// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring.
+inline bool waits_when_asked_again(const request& r) noexcept {
+  return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
+}
+inline bool is_local_connect(const request& r) noexcept {
+  return r.what == verb::connect && uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
+}
+
+inline bool worth_an_attempt(const request& r) noexcept {
+  return r.what == verb::send || r.what == verb::send_message ||
+         (r.what == verb::read && r.seekable && r.length <= attempt_bytes);
+}
+
+inline std::uint32_t length_of(const request& r) noexcept {
+  return std::min(r.length, most_bytes);
+}
+
+/// What is left of a read or write of which `done` bytes are done.
+inline request rest_of(const request& r, std::uint32_t done) noexcept {
+  request rest = r;
+  rest.address += done;
+  rest.length = length_of(r) - done;
+  if (rest.offset != current_position) rest.offset += done;
+  return rest;
 }
 
 }  // namespace eddy::detail
