@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each public header compiles alone and stays small: check_headers.py ROOT HEADER... -- COMPILER...
+"""Each public header compiles alone, without a warning of any family that users have, and stays small:
+check_headers.py ROOT HEADER... -- COMPILER...
 
 Small: the preprocessed lines of a header, less those of the standard headers that it includes (directly or through
 others of ours), are at most 3,000. The umbrella eddy.h is all of them together and only has to compile.
@@ -11,6 +12,9 @@ import sys
 import tempfile
 
 LIMIT = 3000
+WARNINGS = [f'-W{family}' for family in (
+    'all', 'extra', 'pedantic', 'shadow', 'conversion', 'sign-conversion', 'old-style-cast', 'null-dereference',
+    'cast-align', 'cast-qual', 'double-promotion', 'format=2', 'non-virtual-dtor', 'overloaded-virtual', 'undef', 'unused')]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*<([^>]+)>', re.M)
 
 
@@ -36,7 +40,7 @@ class checker:
 
     def errors(self, text):
         """What the compiler says against `text` as a file of its own; nothing where all is well."""
-        done = self.run(text, '-fsyntax-only', '-Wall', '-Wextra', '-Wpedantic', '-Wshadow', '-Werror')
+        done = self.run(text, '-fsyntax-only', *WARNINGS, '-Werror')
         return done.stderr if done.returncode else ''
 
     def lines(self, text):
@@ -52,6 +56,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check = checker(root, sys.argv[split + 1:], pathlib.Path(folder))
         assert check.errors('missing_type x;\n'), 'a check that cannot fail'
+        assert check.errors('inline short narrow(long x) { return x; }\n'), 'a warning that cannot be seen'
         assert check.lines('#include <cstddef>\n') > 10
         for header in headers:
             name = str(header.relative_to(root)).removeprefix('include/eddy/')
