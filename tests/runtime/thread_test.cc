@@ -61,6 +61,24 @@ TEST_P(thread, Rule18ARunOnAnotherThreadThanTheFirstAborts) {
       "^eddy: a runtime is used on a thread that is not its own");
 }
 
+TEST_P(thread, Rule18ARunOnAnotherThreadAbortsWhereTheFirstHasEnded) {
+  // A thread that begins when another has ended gets its memory, thread-local variables included.
+  EXPECT_DEATH(
+      {
+        auto r = make_runtime(GetParam());
+        elsewhere([&] { r->run(); });
+        elsewhere([&] { r->run(); });
+      },
+      "^eddy: a runtime is used on a thread that is not its own");
+  EXPECT_DEATH(
+      {
+        std::unique_ptr<runtime> r;
+        elsewhere([&] { r = make_runtime(GetParam()); });
+        elsewhere([&] { r->set_timeout(1h, [] {}); });
+      },
+      "^eddy: a runtime is used on a thread that is not its own");
+}
+
 TEST_P(thread, Rule18AskingForTheBackendBindsTheRuntimeToTheThread) {
   EXPECT_DEATH(
       {

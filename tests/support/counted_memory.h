@@ -16,18 +16,22 @@ namespace eddy::test {
 
 struct memory_use {
   std::uint64_t allocations = 0;  ///< malloc, calloc, realloc, and so operator new
+  /// In use.
+  std::int64_t blocks = 0;
   /// In use, each block as large as the allocator makes it. 0 under a sanitizer
   std::int64_t bytes = 0;
 };
 
 namespace counted {
 inline constinit std::atomic<std::uint64_t> allocations{0};
+inline constinit std::atomic<std::int64_t> blocks{0};
 inline constinit std::atomic<std::int64_t> bytes{0};
 }  // namespace counted
 
 /// Of the whole process, since it began.
 inline memory_use memory_taken() noexcept {
   return {counted::allocations.load(std::memory_order_relaxed),
+          counted::blocks.load(std::memory_order_relaxed),
           counted::bytes.load(std::memory_order_relaxed)};
 }
 
@@ -50,8 +54,13 @@ extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile
 
 namespace eddy::test::counted {
 inline const int installed = __sanitizer_install_malloc_and_free_hooks(
-    [](const volatile void*, std::size_t) { allocations.fetch_add(1, std::memory_order_relaxed); },
-    [](const volatile void*) {});
+    [](const volatile void*, std::size_t) {
+      allocations.fetch_add(1, std::memory_order_relaxed);
+      blocks.fetch_add(1, std::memory_order_relaxed);
+    },
+    [](const volatile void* block) {
+      if (block) blocks.fetch_sub(1, std::memory_order_relaxed);
+    });
 }  // namespace eddy::test::counted
 
 #else
@@ -62,6 +71,7 @@ inline constexpr std::size_t head = sizeof(std::size_t);
 inline void* got(void* block) noexcept {
   if (block) {
     allocations.fetch_add(1, std::memory_order_relaxed);
+    blocks.fetch_add(1, std::memory_order_relaxed);
     bytes.fetch_add(static_cast<std::int64_t>(::malloc_usable_size(block) + head),
                     std::memory_order_relaxed);
   }
@@ -69,6 +79,7 @@ inline void* got(void* block) noexcept {
 }
 inline void gone(void* block) noexcept {
   if (!block) return;
+  blocks.fetch_sub(1, std::memory_order_relaxed);
   bytes.fetch_sub(static_cast<std::int64_t>(::malloc_usable_size(block) + head),
                   std::memory_order_relaxed);
 }
