@@ -10,20 +10,11 @@ namespace eddy::detail {
 
 namespace {
 
-/// Listeners that found no descriptor free, and wait until one is closed on this thread.
-struct closes {
-  std::uint64_t count = 0;
-  work_list<> told;
-};
-closes& here() noexcept {
-  static thread_local closes c;
-  return c;
-}
-
-void note_close() noexcept {
-  closes& c = here();
-  ++c.count;
-  while (linked_work* w = c.told.pop()) w->run();
+/// In that loop's world, if it is one of this thread's (else null), there is room for a descriptor.
+void note_close(loop* l) noexcept {
+  if (!l) return;
+  ++l->closes;
+  while (linked_work* w = l->told_of_a_close.pop()) w->run();
 }
 
 request of_descriptor(verb what, int number) noexcept {
@@ -37,13 +28,6 @@ request of_descriptor(verb what, int number) noexcept {
 
 int ask_here(const request& r) noexcept {
   return current_loop ? current_loop->ask(r) : ask_world(0, r);
-}
-
-std::uint64_t closes_here() noexcept {
-  return here().count;
-}
-void tell_of_next_close(linked_work& w) noexcept {
-  here().told.push(w);
 }
 
 // ---- A wait ------------------------------------------------------------------------------------
@@ -185,7 +169,7 @@ void close_wait::closed_with(int answer) noexcept {
   on->number_ = -1;
   on->closing_ = false;
   on->in_flight_[0] = nullptr;
-  note_close();
+  note_close(&home());
   resume_wait(this);
 }
 
@@ -229,7 +213,7 @@ void descriptor::drop() noexcept {
   if (number_ < 0) return;
   tell_world(of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
   number_ = -1;
-  if (kind_ != kind::lent) note_close();
+  if (kind_ != kind::lent) note_close(is_here() ? current_loop : loop::find(world_));
 }
 
 int descriptor::release() noexcept {
@@ -244,9 +228,13 @@ int descriptor::ask(request r) const noexcept {
   return tell_world(r);
 }
 
+bool descriptor::is_here() const noexcept {
+  return current_loop && world_of(*current_loop) == world_;
+}
+
 /// The world may be gone, or not be running; as a rule it is the one that runs here.
 int descriptor::tell_world(const request& r) const noexcept {
-  if (current_loop && world_of(*current_loop) == world_) return current_loop->ask(r);
+  if (is_here()) return current_loop->ask(r);
   return ask_world(world_, r);
 }
 

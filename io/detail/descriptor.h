@@ -196,6 +196,7 @@ class descriptor {
   void claim(io_wait&) noexcept;
   void leave(io_wait&) noexcept;
   void drop() noexcept;
+  bool is_here() const noexcept;
   int tell_world(const request&) const noexcept;
 
   int number_ = -1;
@@ -210,11 +211,6 @@ static_assert(sizeof(descriptor) == 24);
 /// The synchronous half where no descriptor is yet: asks the runtime that runs here, else the
 /// kernel.
 int ask_here(const request&) noexcept;
-
-/// How often a descriptor was closed on this thread: who found none free may try again.
-std::uint64_t closes_here() noexcept;
-/// Waits to be told of the next one; its item then runs, out of the list.
-void tell_of_next_close(linked_work&) noexcept;
 
 /// The length of a request; more than one call moves anyway is cut off.
 constexpr std::uint32_t length_of(std::size_t size) noexcept {

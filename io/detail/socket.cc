@@ -206,7 +206,7 @@ accept_wait::accept_wait(accept_wait&& other) noexcept
     : io_wait(static_cast<io_wait&&>(other)), from_(other.from_), told_(close_told) {}
 
 void accept_wait::begin_accept() noexcept {
-  const bool waits = std::exchange(from_->exhausted, false) && from_->closes == closes_here() &&
+  const bool waits = std::exchange(from_->exhausted, false) && from_->closes == home().closes &&
                      home().now() < from_->ask_again;
   if (waits) {
     on->claim(*this);
@@ -223,7 +223,7 @@ void accept_wait::pause() noexcept {
   pause_.of = this;
   home().start_timer(pause_, from_->ask_again, wait_in_background(this));
   told_.context = this;
-  tell_of_next_close(told_);
+  home().told_of_a_close.push(told_);
 }
 
 /// Nothing has begun: the report that ends it is ours.
@@ -244,7 +244,7 @@ void accept_wait::reported(work* w) noexcept {
     const int error = -self.result;
     if (is_exhaustion(error)) {
       self.from_->exhausted = true;
-      self.from_->closes = closes_here();
+      self.from_->closes = self.home().closes;
       self.from_->ask_again = later(self.home().now(), exhausted_pause);
     } else if (concerns_connection(error) && ++self.skipped_ < most_skipped) {
       if (self.begin_again()) return;

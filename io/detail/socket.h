@@ -45,7 +45,7 @@ struct listener {
   explicit listener(descriptor s) noexcept : socket(std::move(s)) {}
   descriptor socket;
   bool exhausted = false;    ///< there was no descriptor, or no memory, for a connection
-  std::uint64_t closes = 0;  ///< closes_here() then
+  std::uint64_t closes = 0;  ///< loop::closes then
   time_point ask_again{};    ///< and when to ask again in any case
 };
 result<listener> make_listener(const socket_address&, const listen_options&) noexcept;
@@ -53,7 +53,7 @@ result<listener> make_listener(const socket_address&, const listen_options&) noe
 // ---- accept ----
 
 /// Accepts one connection. What concerns only a connection that has gone is skipped here. After an
-/// error of resources the next wait begins with a pause, which a close on this thread ends.
+/// error of resources the next wait begins with a pause, which a close in its world ends.
 class accept_wait : public io_wait {
  public:
   accept_wait(listener&, const io_kind&) noexcept;

@@ -219,6 +219,11 @@ class loop {
   std::unique_ptr<task_root> tasks;
   runtime* owner = nullptr;
 
+  // ---- io's (io/detail/descriptor.h) ----
+
+  std::uint64_t closes = 0;     ///< how many descriptors of this world were closed
+  work_list<> told_of_a_close;  ///< run at the next one: accepts that found no descriptor free
+
  private:
   friend class eddy::runtime;
   friend class running_scope;

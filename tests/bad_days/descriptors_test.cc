@@ -2,11 +2,14 @@
 // served, and it goes on soon after one is free again.
 #include "tests/support/counting.h"
 #include "tests/support/io_test.h"
+#include "tests/support/runtime_test.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -142,6 +145,41 @@ TEST_P(no_descriptors, AcceptingRestsOldConnectionsAreServedAndItGoesOnSoonAfter
               run(an_exhausted_server);
             }),
             "");
+}
+
+/// Each runtime is a world with descriptors of its own: what is closed in another one makes no room
+/// here, and must not set this loop going while it does not run.
+void accepting_rests_beside_another_world(const std::string& backend) {
+  const auto here = make_runtime(backend);
+  const auto other = make_runtime("fake");
+  std::optional<std::pair<unix_stream, unix_stream>> of_other;
+  eddy::run(*other, [&]() -> task<> {
+    of_other = unix_stream::pair().value();
+    co_return;
+  });
+  tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
+  const int client = client_of(listener.local_address());
+  connect_to(client, listener.local_address());
+  tally t;
+  here->post([&] { spawn(accept_all, std::ref(listener), std::ref(t)); });
+  here->run_nowait();
+  close_elsewhere(::dup(0));
+  const int first_free = ::dup(0);
+  ::close(first_free);
+  const auto limit = static_cast<rlim_t>(first_free);
+  const rlimit none{limit, limit};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  while (t.refused == 0) here->run_once();
+  while (here->pending().timers == 0) here->run_nowait();  // it pauses
+  of_other.reset();
+  EXPECT_EQ(here->pending().timers, 1u) << "what another world closed ended the pause";
+  here->request_stop();
+  here->run();
+  ::close(client);
+}
+
+TEST_P(no_descriptors, WhatIsClosedInAnotherWorldMakesNoRoomHere) {
+  EXPECT_EQ(run_apart([this] { accepting_rests_beside_another_world(GetParam()); }), "");
 }
 
 }  // namespace
