@@ -136,6 +136,7 @@ class uring final : public backend, uring_ring {
   // Coming back.
   void arrived(turn&, std::uint32_t, int result) noexcept;
   void report(turn&, operation&, int result) noexcept;
+  operation& take_out(std::uint32_t) noexcept;
   void leave(turn&, std::uint32_t, int result) noexcept;
 
   unsigned to_submit() const noexcept { return io_uring_sq_ready(&ring); }
@@ -158,9 +159,11 @@ class uring final : public backend, uring_ring {
   std::uint32_t again_first_ = none;
   std::uint32_t again_last_ = none;
   bool doorbell_armed_ = false;
-  bool rung_ = false;          // by a wake() that came while nobody slept: it ends the next sleep
-  bool slept_ = false;         // in this run()
-  unsigned refusals_ = 0;      // enters in a row which the kernel had no room for
+  bool rung_ = false;   // by a wake() that came while nobody slept: it ends the next sleep
+  bool slept_ = false;  // in this run()
+  bool lacks_workers_ =
+      false;               // the kernel could start no thread (RLIMIT_NPROC): files go to the pool
+  unsigned refusals_ = 0;  // enters in a row which the kernel had no room for
   std::size_t reported_ = 0;   // in this run()
   std::size_t may_raise_ = 0;  // operations inside that may raise SIGPIPE
   pipe_signal pipe_signal_;
@@ -202,8 +205,8 @@ inline void uring::report(turn& t, operation& o, int result) noexcept {
   ++reported_;
 }
 
-/// Its slot is free again.
-inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
+/// Frees its slot.
+inline operation& uring::take_out(std::uint32_t i) noexcept {
   slot& s = slots_[i];
   operation& o = *s.whose;
   s.whose = nullptr;
@@ -213,7 +216,11 @@ inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
   s.next = free_;
   free_ = i;
   --inside_;
-  report(t, o, result);
+  return o;
+}
+
+inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
+  report(t, take_out(i), result);
 }
 
 void uring::run(turn& t) {
@@ -298,7 +305,7 @@ void uring::take_over(turn& t) noexcept {
       if (reported_ < t.limit) report(t, *o, execute(r, false));
       continue;
     }
-    if (!has_opcode[index(r.what)]) {
+    if (!has_opcode[index(r.what)] || (lacks_workers_ && r.must_finish())) {
       const unsigned lane = 1u << static_cast<unsigned>(r.lane);
       if (full_lanes & lane) continue;  // behind one that was refused: their order stays
       if (!to_pool(*o)) full_lanes |= lane;
@@ -623,6 +630,12 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
     // Whatever the wait ended with: the operation itself says what is wrong, if anything is.
     s.waiting = !s.waiting;
     return put_back(i);
+  }
+  if (!o.cancel_asked && found_no_worker(r, result) && !(s.done && is_taken_by_parts(r))) {
+    lacks_workers_ = lacks_workers_ || result == -ECANCELED;
+    take_out(i);
+    if (!to_pool(o)) t.start.push(o);
+    return;
   }
   if (r.seekable && (r.what == verb::read || r.what == verb::write)) {
     // A file's read is short at its end only, a write where there is no more room.

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 
 #include <eddy/runtime/operation.h>
@@ -52,6 +53,17 @@ inline bool waits_when_asked_again(const request& r) noexcept {
 }
 inline bool is_local_connect(const request& r) noexcept {
   return r.what == verb::connect && uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
+}
+
+/// What does not end or wait at once is done by a thread of the kernel's. Where that cannot be
+/// started it ends so, without anybody having asked; a thread of ours has to do it.
+inline bool found_no_worker(const request& r, int result) noexcept {
+  return r.must_finish() ? result == -ECANCELED || result == -EAGAIN
+                         : result == -ECANCELED && (r.what == verb::read || r.what == verb::write);
+}
+/// What is done of it cannot be done again.
+inline bool is_taken_by_parts(const request& r) noexcept {
+  return r.seekable && (r.what == verb::write || r.offset == current_position);
 }
 
 inline bool worth_an_attempt(const request& r) noexcept {
