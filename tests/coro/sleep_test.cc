@@ -1,5 +1,8 @@
 // sleep_for, sleep_until and interval.
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
@@ -60,6 +63,60 @@ TEST_P(sleeping, SleepUntilGoesOnAtThatInstant) {
 TEST_P(sleeping, ASleepForEverIsNoSleepInThePast) {
   run([&]() -> task<> {
     const auto for_ever = spawn([]() -> task<> { co_await sleep_for(duration::max()); });
+    co_await sleep_for(1ms);
+    EXPECT_FALSE(for_ever.done());
+    for_ever.cancel();
+  });
+}
+
+/// Sleeps and intervals that are over after a while; else none is, and all are cancelled.
+template <class... D>
+task<int> how_many_end(D... durations) {
+  int ended = 0;
+  const auto sleeps = [&](auto d) -> task<> {
+    co_await sleep_for(d);
+    ++ended;
+  };
+  const auto ticks = [&](auto d) -> task<> {
+    interval every(d);
+    co_await every.tick();
+    ++ended;
+  };
+  std::vector<join_handle<void>> all;
+  (all.push_back(spawn(sleeps, durations)), ...);
+  (all.push_back(spawn(ticks, durations)), ...);
+  co_await sleep_for(3ms);
+  for (auto& h : all) h.cancel();
+  co_return ended;
+}
+
+TEST_P(sleeping, ForEverInAnyUnitIsForEver) {
+  using namespace std::chrono;
+  EXPECT_EQ(run([] {
+              return how_many_end(hours::max(), minutes::max(), seconds::max(), milliseconds::max(),
+                                  microseconds::max(), years::max(), hours(24 * 365 * 300),
+                                  std::chrono::duration<double>(1e300),
+                                  std::chrono::duration<std::uint64_t>::max());
+            }),
+            0);
+}
+
+TEST_P(sleeping, LongAgoInAnyUnitIsOverAtOnce) {
+  using namespace std::chrono;
+  EXPECT_EQ(run([] {
+              return how_many_end(hours::min(), seconds::min(), duration::min(), -1ns,
+                                  std::chrono::duration<double>(-1e300),
+                                  std::chrono::duration<float, std::pico>(1.0F));
+            }),
+            12);
+}
+
+TEST_P(sleeping, SleepUntilTakesInstantsInAnyUnit) {
+  using hours = std::chrono::hours;
+  run([&]() -> task<> {
+    co_await sleep_until(std::chrono::time_point<clock, hours>::min());
+    const auto for_ever = spawn(
+        []() -> task<> { co_await sleep_until(std::chrono::time_point<clock, hours>::max()); });
     co_await sleep_for(1ms);
     EXPECT_FALSE(for_ever.done());
     for_ever.cancel();

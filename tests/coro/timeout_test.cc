@@ -132,6 +132,11 @@ TEST_P(timeout, Rule24ADeadlineInThePastActsInTheNextTicksTimersPhase) {
 TEST_P(timeout, Rule24ADeadlineAtTheEndOfTimeNeverComes) {
   run([&]() -> task<> {
     EXPECT_TRUE(co_await with_timeout(duration::max(), sleep_for(1ms)));
+    EXPECT_TRUE(co_await with_timeout(std::chrono::hours::max(), sleep_for(1ms)));
+    EXPECT_TRUE(co_await with_timeout(std::chrono::duration<double>(1e300), sleep_for(1ms)));
+    EXPECT_FALSE(co_await with_timeout(std::chrono::hours::min(), sleep_for(1h)));
+    EXPECT_TRUE(co_await with_deadline(std::chrono::time_point<clock, std::chrono::hours>::max(),
+                                       sleep_for(1ms)));
     EXPECT_TRUE(co_await with_deadline(time_point::max(), sleep_for(1ms)));
   });
 }

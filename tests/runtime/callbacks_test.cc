@@ -156,8 +156,17 @@ TEST_P(callbacks, AnIntervalThatIsLateSkipsRoundsAndKeepsItsRhythm) {
 }
 
 TEST_P(callbacks, ATimeoutForEverIsNoTimeoutInThePast) {
-  const timer_id id = rt().set_timeout(duration::max(), [&] { log("for ever"); });
-  rt().set_timeout(1ms, [&] { rt().clear(id); });
+  const auto late = [&] { log("for ever"); };
+  const std::vector<timer_id> all = {
+      rt().set_timeout(duration::max(), late),
+      rt().set_timeout(std::chrono::hours::max(), late),
+      rt().set_timeout(std::chrono::duration<double>(1e300), late),
+      rt().set_interval(std::chrono::hours::max(), late),
+      rt().set_interval(std::chrono::milliseconds::max(), late),
+  };
+  rt().set_timeout(1ms, [&] {
+    for (const timer_id id : all) rt().clear(id);
+  });
   rt().run();
   EXPECT_EQ(log.text(), "");
 }
