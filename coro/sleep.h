@@ -54,15 +54,16 @@ class [[nodiscard]] sleep_for_awaitable {
 }  // namespace detail
 
 /// Goes on in the timers phase that finds the duration over, counted from the call; never early. A
-/// zero or negative one goes through the next tick's timers phase.
+/// zero or negative one goes through the next tick's timers phase. Any std::chrono duration: what is
+/// longer than the clock can count, hours::max(), is for ever.
 ///
 /// Result      void
 /// Errors      none
 /// Cancel      stops the task, in the same drain
 /// Lifetime    nothing is referred to
 /// Cost        one clock read (25 to 55 ns), no allocation, no system call
-inline detail::sleep_for_awaitable sleep_for(duration d) noexcept {
-  return detail::sleep_for_awaitable(d);
+inline detail::sleep_for_awaitable sleep_for(detail::any_duration d) noexcept {
+  return detail::sleep_for_awaitable(d.value);
 }
 
 /// Goes on in the first timers phase at or after `deadline`. Equal deadlines go on in the order in
@@ -72,8 +73,8 @@ inline detail::sleep_for_awaitable sleep_for(duration d) noexcept {
 /// Errors      none
 /// Cancel      stops the task, in the same drain
 /// Lifetime    nothing is referred to
-inline detail::sleep_until_awaitable sleep_until(time_point deadline) noexcept {
-  return detail::sleep_until_awaitable(deadline);
+inline detail::sleep_until_awaitable sleep_until(detail::any_time_point<clock> deadline) noexcept {
+  return detail::sleep_until_awaitable(deadline.value);
 }
 
 /// What an interval does when ticks were missed because their user was late.
@@ -86,8 +87,8 @@ enum class missed_ticks : unsigned char {
 /// A rhythm: tick() gives the instants one period apart, counted from the construction.
 class interval {
  public:
-  explicit interval(duration period, missed_ticks missed = missed_ticks::burst) noexcept
-      : next_(detail::later(now(), period)), period_(period), missed_(missed) {}
+  explicit interval(detail::any_duration period, missed_ticks missed = missed_ticks::burst) noexcept
+      : next_(detail::later(now(), period.value)), period_(period.value), missed_(missed) {}
 
   class [[nodiscard]] awaitable;
   /// Waits for the next instant of the rhythm; an overdue one comes in the next timers phase.

@@ -100,9 +100,9 @@ using timeout_awaitable = scope_awaitable<timeout_awaiter, A, time_point, durati
 /// Lifetime    `aw` is kept in the awaitable
 /// Cost        one timer, none where it does not suspend
 template <detail::our_awaitable A>
-auto with_timeout(duration after, A&& aw) {
+auto with_timeout(detail::any_duration after, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::timeout_awaitable<A>(std::forward<A>(aw), time_point{}, after, true);
+  return detail::timeout_awaitable<A>(std::forward<A>(aw), time_point{}, after.value, true);
 }
 
 /// The same until an instant.
@@ -112,9 +112,9 @@ auto with_timeout(duration after, A&& aw) {
 /// Cancel      as with_timeout
 /// Lifetime    as with_timeout
 template <detail::our_awaitable A>
-auto with_deadline(time_point deadline, A&& aw) {
+auto with_deadline(detail::any_time_point<clock> deadline, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
-  return detail::timeout_awaitable<A>(std::forward<A>(aw), deadline, duration{}, false);
+  return detail::timeout_awaitable<A>(std::forward<A>(aw), deadline.value, duration{}, false);
 }
 
 }  // namespace eddy

@@ -204,7 +204,7 @@ time_point next_of_rhythm(const callback_timer& t, time_point now_) noexcept {
 }  // namespace
 }  // namespace detail
 
-timer_id runtime::set_timeout(duration after, callback f) {
+timer_id runtime::set_timeout(detail::any_duration after, callback f) {
   loop& l = *loop_;
   l.check_thread();
   auto& o = *l.outside_;
@@ -214,17 +214,17 @@ timer_id runtime::set_timeout(duration after, callback f) {
   t.run_it = std::move(f);
   t.repeats = false;
   ++l.callback_timers_;
-  l.start_timer(t, detail::later(l.now(), after), false);
+  l.start_timer(t, detail::later(l.now(), after.value), false);
   timer_id id;
   id.value_ = t.generation << 32 | t.slot;
   return id;
 }
 
-timer_id runtime::set_interval(duration period, callback f) {
+timer_id runtime::set_interval(detail::any_duration period, callback f) {
   const timer_id id = set_timeout(period, std::move(f));
   detail::callback_timer& t = loop_->outside_->timer_of(id.value_ & 0xffffffffu);
   t.repeats = true;
-  t.period = period;
+  t.period = period.value;
   return id;
 }
 

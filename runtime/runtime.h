@@ -141,10 +141,10 @@ class runtime {
   std::optional<duration> next_timeout() const noexcept;
 
   /// Runs once, in the first tick whose timers phase finds it due: never early.
-  timer_id set_timeout(duration, callback);
+  timer_id set_timeout(detail::any_duration, callback);
   /// Runs every `period`; a round that was missed is skipped, the rhythm is kept. period <= 0: in
   /// every tick.
-  timer_id set_interval(duration period, callback);
+  timer_id set_interval(detail::any_duration period, callback);
   /// Harmless when it has fired, also from inside its own callback.
   void clear(timer_id) noexcept;
   /// Runs once in the next check phase.
