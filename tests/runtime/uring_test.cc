@@ -246,6 +246,37 @@ TEST_F(Uring, ACancelledEntryThatTheKernelHasNotTakenYetEndsOnce) {
   }
 }
 
+/// The ring is full of what the kernel has refused, and takes all of it in the enter that sleeps:
+/// what has then found no entry must not wait for somebody else's end.
+TEST_F(Uring, ACancelThatFindsNoEntryIsNotSleptOver) {
+  for (const unsigned entries : {8u, 64u}) {
+    make(entries);
+    socket_pair s;
+    char byte;
+    operation waits;
+    start(waits, ask_for(verb::receive, s.ends[0], &byte, 1));
+    EXPECT_TRUE(run(kernel->now() + 1ms).empty());  // the doorbell is armed from now on
+    uring_enter_hook = faulty_enter;
+    faulty = {0, EAGAIN, 2, 0, 0};
+    std::vector<operation> all(2 * entries);
+    for (auto& o : all) start(o, ask_for(verb::receive, s.ends[0], &byte, 1));
+    EXPECT_TRUE(run().empty());
+    EXPECT_EQ(faulty.refused, 2u);
+    cancel(waits);
+    const time_point give_up = kernel->now() + 10s;
+    std::vector<operation*> done;
+    for (int i = 0; i < 10 && done.empty(); ++i) done = run(give_up);
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(done[0]->result, -ECANCELED);
+    EXPECT_LT(kernel->now(), give_up);
+    for (auto& o : all) {
+      if (o.where == operation::place::inside) cancel(o);
+      if (o.where == operation::place::listed) o.unlink();
+    }
+    while (kernel->inside()) run(give_up);
+  }
+}
+
 TEST_F(Uring, MoreCancelsThanTheRingHasEntriesAllArrive) {
   make(8);
   socket_pair s;
