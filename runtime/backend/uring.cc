@@ -529,7 +529,9 @@ void uring::sleep(turn& t) noexcept {
   slept_ = true;
   const time_point until = std::min(t.until, backlogs_.next());
   const bool asleep = inbox_.fall_asleep();
-  const bool armed = asleep && arm_doorbell();
+  // After a refusal something may have found no entry: once the kernel takes what is in the ring,
+  // that goes before any sleep.
+  const bool armed = asleep && !refusals_ && arm_doorbell();
   bool taken = true;
   if (armed || to_submit() || flagged()) {
     int answer;

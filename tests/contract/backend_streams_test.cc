@@ -2,9 +2,12 @@
 // event is lost.
 #include "tests/contract/backend_under_test.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <utility>
+#include <vector>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -365,11 +368,8 @@ TEST_P(real_backend, WhatArrivesBetweenTwoReceivesIsThere) {
   b().close(near);
 }
 
-TEST_P(real_backend, AMessageWithDescriptorsDoesNotHideWhatFollows) {
-  auto [near, far] = b().pair();
-  char text[64];
-  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
-  b().begin_and_wait(receive);
+/// "one", and with it a descriptor: a receive stops behind it, whatever follows.
+void send_with_a_descriptor(int far) {
   char one[] = "one";
   iovec part{one, 3};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -384,9 +384,70 @@ TEST_P(real_backend, AMessageWithDescriptorsDoesNotHideWhatFollows) {
   c->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(c), &far, sizeof far);
   ASSERT_EQ(::sendmsg(far, &m, 0), 3);
+}
+
+TEST_P(real_backend, AMessageWithDescriptorsDoesNotHideWhatFollows) {
+  auto [near, far] = b().pair();
+  char text[64];
+  test_operation receive(ask_for(verb::receive, near, text, sizeof text));
+  b().begin_and_wait(receive);
+  send_with_a_descriptor(far);
   b().say(far, "two");
   EXPECT_EQ(b().run_until(receive), 3);
   EXPECT_EQ(b().hear(near), "two");
+  b().close(near);
+  b().close(far);
+}
+
+TEST_P(real_backend, MessagesWithDescriptorsDoNotHideWhatFollowsOnManyAtOnce) {
+  constexpr std::size_t many = 20;
+  std::vector<std::pair<int, int>> pairs;
+  std::vector<std::array<char, 64>> texts(many);
+  std::deque<test_operation> receives;
+  for (std::size_t i = 0; i < many; ++i) {
+    pairs.push_back(b().pair());
+    receives.emplace_back(ask_for(verb::receive, pairs[i].first, texts[i].data(), 64));
+    b().begin_and_wait(receives[i]);
+  }
+  const auto everywhere = [&](std::size_t except) {
+    for (std::size_t i = 0; i < many; ++i) {
+      if (i == except) continue;
+      EXPECT_EQ(b().run_until(receives[i]), 3) << i;
+    }
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < many; ++i) {
+      send_with_a_descriptor(pairs[i].second);
+      b().say(pairs[i].second, "two");
+    }
+    everywhere(many);
+    for (test_operation& o : receives) b().begin(o);  // none of them knows whether there is more
+    everywhere(many);
+    for (test_operation& o : receives) b().begin_and_wait(o);
+  }
+  // One of them is given up, and its number is another's at once.
+  for (std::size_t i = 0; i < many; ++i) {
+    send_with_a_descriptor(pairs[i].second);
+    b().say(pairs[i].second, "two");
+  }
+  everywhere(many);
+  for (test_operation& o : receives) b().begin(o);
+  b().poll();
+  if (receives[3].reports == 0) {
+    b().cancel(receives[3]);
+    b().run_until(receives[3]);
+  }
+  b().close(pairs[3].first);
+  const auto [near, far] = b().pair();
+  everywhere(3);
+  test_operation another(ask_for(verb::receive, near, texts[3].data(), 64));
+  b().begin_and_wait(another);
+  b().say(far, "new");
+  EXPECT_EQ(b().run_until(another), 3);
+  for (auto& [one, other] : pairs) {
+    if (one != pairs[3].first) b().close(one);
+    b().close(other);
+  }
   b().close(near);
   b().close(far);
 }
