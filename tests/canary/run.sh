@@ -10,13 +10,16 @@ declare -A compilers=(
   [gcc-O0]='g++ -O0' [gcc-O1]='g++ -O1' [gcc-O2]='g++ -O2' [gcc-O3]='g++ -O3'
   # (g++ 12 warns of uninitialised variables in instrumented code that has none)
   [gcc-asan]="g++ $sanitizers -Wno-maybe-uninitialized"
-  [clang-O0]='clang++-19 -O0' [clang-O2]='clang++-19 -O2' [clang-asan]="clang++-19 $sanitizers")
-all=(gcc-O0 gcc-O1 gcc-O2 gcc-O3 gcc-asan clang-O0 clang-O2 clang-asan)
+  [clang-O0]='clang++-19 -O0' [clang-O1]='clang++-19 -O1' [clang-O2]='clang++-19 -O2' [clang-O3]='clang++-19 -O3'
+  [clang-asan]="clang++-19 $sanitizers"
+  # Link-time optimisation sees through the borders of translation units: those between the base and the frames above all.
+  [gcc-lto]='g++ -O2 -flto=auto' [clang-lto]='clang++-19 -O2 -flto -fuse-ld=lld -Wno-unused-command-line-argument')
+all=(gcc-O0 gcc-O1 gcc-O2 gcc-O3 gcc-lto gcc-asan clang-O0 clang-O1 clang-O2 clang-O3 clang-lto clang-asan)
 [[ $1 == --list ]] && { printf '%s\n' "${all[@]}"; exit; }
 modes=("$@")
 [[ $# -gt 0 ]] || modes=("${all[@]}")
 
-programs=(depth flow guard lifetime)  # each of NAME.cc and NAME_*.cc
+programs=(depth flow foreign guard lifetime)  # each of NAME.cc and NAME_*.cc
 flags='-std=c++20 -Wall -Wextra -Wpedantic -Wshadow -Werror -pthread -Iinclude -I.'
 mkdir -p "$out"
 {
