@@ -28,7 +28,7 @@ class foreign_awaiter : public work, public awaiter_tag {
     proxy_.context = this;
     proxy_.resume = [](void* p) { make_ready(*static_cast<proxy*>(p)->context); };
     proxy_.destroy = [](void* p) { make_stopped(*static_cast<proxy*>(p)->context); };
-    const auto handle = std::coroutine_handle<>::from_address(&proxy_);
+    const auto handle = std::coroutine_handle<>::from_address(unseen(&proxy_));
     using answer = decltype(awaiter_.await_suspend(handle));
     try {
       if constexpr (std::is_void_v<answer>) {
