@@ -78,6 +78,57 @@ TEST(generator, WalkedAfterItWasMovedFromAborts) {
                "eddy: a generator");  // NOLINT(bugprone-use-after-move): the question
 }
 
+TEST(generator, WalkedTwiceItAborts) {
+  EXPECT_DEATH(
+      {
+        auto g = up_to(2);
+        for ([[maybe_unused]] const int i : g) {
+        }
+        for ([[maybe_unused]] const int i : g) {
+        }
+      },
+      "eddy: a generator is walked twice");
+  EXPECT_DEATH(
+      {
+        auto g = up_to(2);
+        const auto first = g.begin();
+        EXPECT_EQ(*first, 1);
+        auto moved = std::move(g);
+        static_cast<void>(moved.begin());
+      },
+      "eddy: a generator is walked twice");
+}
+
+TEST(generator, GoneOnWithAfterItsExceptionOrItsEndItAborts) {
+  const auto failing = [](int after) -> generator<int> {
+    for (int i = 0; i < after; ++i) co_yield i;
+    throw std::runtime_error("boom");
+  };
+  for (const int after : {0, 1}) {
+    EXPECT_DEATH(
+        {
+          auto g = failing(after);
+          EXPECT_EQ(thrown_by([&] {
+                      for ([[maybe_unused]] const int i : g) {
+                      }
+                    }),
+                    "boom");
+          static_cast<void>(g.begin());
+        },
+        "eddy: a generator is walked twice");
+  }
+  auto g = failing(1);
+  auto at = g.begin();
+  EXPECT_EQ(thrown_by([&] { ++at; }), "boom");
+  EXPECT_TRUE(at == g.end());
+  EXPECT_DEATH(++at, "eddy: a generator is walked on");
+  auto whole = up_to(1);
+  auto last = whole.begin();
+  ++last;
+  EXPECT_TRUE(last == whole.end());
+  EXPECT_DEATH(last++, "eddy: a generator is walked on");
+}
+
 class async_generators : public coro_test {
  public:
   async_generator<int> counting(int n, duration pause) {
