@@ -96,7 +96,7 @@ class [[nodiscard]] async_generator {
   /// Errors      an exception of the body, once; then it has ended
   /// Cancel      reaches what the body waits for; stopped, the body's frame is gone and the
   ///             generator has ended
-  /// Lifetime    the generator must outlive the await
+  /// Lifetime    the generator must live until the task goes on
   awaitable next() noexcept { return awaitable(*this); }
 
  private:
@@ -148,6 +148,7 @@ class async_generator<T>::awaiter : public detail::awaiter_tag {
     return !detail::start_nested(body, generator_.handle_);
   }
   std::optional<T> await_resume() {
+    if (std::exchange(began_, false)) generator_.waiting_ = false;  // it may go now
     if (!generator_.handle_) return std::nullopt;
     promise_type& body = generator_.handle_.promise();
     if (auto error = std::exchange(body.failure, nullptr)) std::rethrow_exception(error);

@@ -20,7 +20,8 @@ namespace eddy {
 
 /// Elements are received in the order in which they were sent; senders and receivers are served
 /// first in, first out. Capacity 0 is a rendezvous: a send ends when somebody receives. Destroying
-/// it with waiters aborts. Its loop's thread only.
+/// it with waiters aborts; those who were served have what they came for, and do not need it any
+/// more. Its loop's thread only.
 template <class T>
 class channel {
   static_assert(std::is_object_v<T> && std::is_nothrow_move_constructible_v<T> &&
@@ -51,14 +52,14 @@ class channel {
   /// Errors      errc::closed: the channel is closed, and the element was not sent
   /// Cancel      stops the task; the element was not sent and is destroyed. One that was taken
   ///             already is delivered
-  /// Lifetime    the channel must outlive the await
+  /// Lifetime    the channel must live until the element is taken, or the channel is closed
   send_awaitable send(T element) noexcept { return send_awaitable(*this, std::move(element)); }
   /// Waits for an element.
   ///
   /// Result      std::optional<T>: nullopt: closed, and empty
   /// Errors      none
   /// Cancel      stops the task; an element that was handed over already is delivered
-  /// Lifetime    the channel must outlive the await
+  /// Lifetime    the channel must live until an element is there, or the channel is closed
   receive_awaitable receive() noexcept { return receive_awaitable(*this); }
 
   /// False: full or closed, and the element is untouched.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <source_location>
@@ -14,7 +15,8 @@
 
 namespace eddy {
 
-/// Its loop's thread only. Destroying it with waiters aborts.
+/// Its loop's thread only. Destroying it with waiters aborts, or with some that were told and have
+/// not yet run: the value lives here.
 template <class T>
 class deferred {
   static_assert(std::is_object_v<T>, "deferred<T>: an object type");
@@ -27,7 +29,12 @@ class deferred {
   deferred() noexcept = default;
   deferred(const deferred&) = delete;
   deferred& operator=(const deferred&) = delete;
-  ~deferred() { decided_.check_unwaited("a deferred is destroyed while tasks wait for it"); }
+  ~deferred() {
+    decided_.check_unwaited("a deferred is destroyed while tasks wait for it");
+    if (takers_)
+      detail::misuse(
+          "a deferred is destroyed before a task that waited for it has taken its value");
+  }
 
   /// False: it has been set (or failed) before, and the value is dropped.
   bool set(T value) {
@@ -48,15 +55,29 @@ class deferred {
    public:
     class awaiter : public event::awaiter {
      public:
-      explicit awaiter(deferred& d) noexcept
-          : event::awaiter(d.decided_, event::awaiter::of_deferred), deferred_(d) {}
-      const T& await_resume() const {
-        if (deferred_.error_) std::rethrow_exception(deferred_.error_);
-        return *deferred_.value_;
+      explicit awaiter(deferred& d) noexcept : event::awaiter(d.decided_, wait), deferred_(&d) {
+        ++d.takers_;
+      }
+      ~awaiter() { leave(); }
+      const T& await_resume() noexcept(false) {
+        deferred& d = *deferred_;
+        leave();
+        if (d.error_) std::rethrow_exception(d.error_);
+        return *d.value_;
       }
 
      private:
-      deferred& deferred_;
+      /// From now on it does not need the deferred: it has the value, or is stopped.
+      void leave() noexcept {
+        if (deferred_) --std::exchange(deferred_, nullptr)->takers_;
+      }
+      static void cancel(detail::work& w, detail::ask_list& asked) noexcept {
+        static_cast<awaiter&>(static_cast<detail::linked_work&>(w)).leave();
+        detail::cancel_even_ready(w, asked);
+      }
+      static constexpr detail::wait_type wait{detail::wait_work, "deferred::wait", &cancel,
+                                              nullptr};
+      deferred* deferred_;  // null: it does not need it any more
     };
     explicit awaitable(deferred& d) noexcept : deferred_(d) {}
     awaiter operator co_await() const noexcept { return awaiter(deferred_); }
@@ -70,11 +91,12 @@ class deferred {
   /// Result      const T&, valid as long as the deferred
   /// Errors      what fail() was given is rethrown, to each
   /// Cancel      stops the task, in the same drain
-  /// Lifetime    the deferred must outlive the await
+  /// Lifetime    the deferred must live until the task goes on (or was cancelled)
   awaitable wait() noexcept { return awaitable(*this); }
 
  private:
   event decided_;
+  std::size_t takers_ = 0;  // those who await it, until they have the value or are stopped
   std::optional<T> value_;
   std::exception_ptr error_;
 };

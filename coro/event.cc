@@ -20,7 +20,5 @@ constinit const wait_type event::awaiter::of_event{wait_work, "event::wait", &ca
                                                    nullptr};
 constinit const wait_type event::awaiter::of_latch{wait_work, "latch::wait", &cancel_even_ready,
                                                    nullptr};
-constinit const wait_type event::awaiter::of_deferred{wait_work, "deferred::wait",
-                                                      &cancel_even_ready, nullptr};
 
 }  // namespace eddy

@@ -10,8 +10,8 @@
 namespace eddy {
 
 /// Manual reset: set() wakes everybody who waits, and lets everybody through until reset(). Waiters
-/// go on in the order in which they came. Destroying it with waiters aborts. Its loop's thread
-/// only.
+/// go on in the order in which they came. Destroying it with waiters aborts; it may go once they
+/// have been woken. Its loop's thread only.
 class event {
  public:
   event() noexcept = default;
@@ -30,7 +30,7 @@ class event {
   /// Result      void
   /// Errors      none
   /// Cancel      stops the task, in the same drain
-  /// Lifetime    the event must outlive the await
+  /// Lifetime    the event must live until it is set
   awaitable wait() noexcept;
 
  private:
@@ -42,7 +42,7 @@ class event {
   detail::work_list<> waiting_;
 };
 
-class event::awaiter : detail::linked_work, public detail::awaiter_tag {
+class event::awaiter : protected detail::linked_work, public detail::awaiter_tag {
  public:
   awaiter(event& e, const detail::wait_type& wait) noexcept : event_(e), wait_(wait) {}
   bool await_ready() const noexcept { return event_.set_ && detail::may_take(); }
@@ -61,12 +61,9 @@ class event::awaiter : detail::linked_work, public detail::awaiter_tag {
  private:
   friend class event;
   friend class latch;
-  template <class T>
-  friend class deferred;
   // What is waited for, by the name that the user knows.
   static const detail::wait_type of_event;
   static const detail::wait_type of_latch;
-  static const detail::wait_type of_deferred;
   event& event_;
   const detail::wait_type& wait_;
 };

@@ -13,7 +13,8 @@
 
 namespace eddy {
 
-/// A coroutine that co_yields values to a range-for. It awaits nothing. Moved, walked once.
+/// A coroutine that co_yields values to a range-for. It awaits nothing. Moved, walked once: a second
+/// begin() aborts, and so does going on after its end or an exception.
 template <class T>
 class [[nodiscard]] generator {
  public:
@@ -33,8 +34,11 @@ class [[nodiscard]] generator {
       current_ = std::addressof(value);
       return {};
     }
-    void return_void() const noexcept {}
-    void unhandled_exception() { throw; }
+    void return_void() noexcept { is_over_ = true; }
+    void unhandled_exception() {
+      is_over_ = true;
+      throw;
+    }
     template <class A>
     std::suspend_never await_transform(A&&) {
       static_assert(std::is_void_v<A>,
@@ -45,6 +49,8 @@ class [[nodiscard]] generator {
    private:
     friend generator;
     std::add_pointer_t<reference> current_ = nullptr;
+    bool has_begun_ = false;
+    bool is_over_ = false;
   };
 
   class iterator {
@@ -56,17 +62,20 @@ class [[nodiscard]] generator {
       return static_cast<reference>(*handle_.promise().current_);
     }
     iterator& operator++() {
+      if (is_over()) [[unlikely]]
+        detail::misuse("a generator is walked on after its end or its exception");
       handle_.resume();
       return *this;
     }
     void operator++(int) { ++*this; }
     friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
-      return i.handle_.done();
+      return i.is_over();
     }
 
    private:
     friend generator;
     explicit iterator(std::coroutine_handle<promise_type> h) noexcept : handle_(h) {}
+    bool is_over() const noexcept { return handle_.promise().is_over_; }
     std::coroutine_handle<promise_type> handle_;
   };
 
@@ -83,6 +92,8 @@ class [[nodiscard]] generator {
   /// Runs to the first value. Once.
   iterator begin() {
     if (!handle_) detail::misuse("a generator is walked after it was moved from");
+    if (std::exchange(handle_.promise().has_begun_, true))
+      detail::misuse("a generator is walked twice");
     handle_.resume();
     return iterator(handle_);
   }

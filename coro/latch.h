@@ -8,8 +8,8 @@
 
 namespace eddy {
 
-/// Counts down once; at zero everybody who waits goes on, and later waits are given at once. Its
-/// loop's thread only.
+/// Counts down once; at zero everybody who waits goes on, and later waits are given at once.
+/// Destroying it with waiters aborts; it may go once they have been woken. Its loop's thread only.
 class latch {
  public:
   explicit latch(std::size_t count) noexcept : left_(count) {
@@ -29,7 +29,7 @@ class latch {
   /// Result      void
   /// Errors      none
   /// Cancel      stops the task, in the same drain
-  /// Lifetime    the latch must outlive the await
+  /// Lifetime    the latch must live until it is at zero
   event::awaitable wait() noexcept { return {zero_, event::awaiter::of_latch}; }
 
  private:

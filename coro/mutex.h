@@ -12,7 +12,8 @@
 namespace eddy {
 
 /// Handed over first in, first out: unlocking gives it to the one who has waited longest, before
-/// anybody else can take it. Destroying it with waiters aborts. Its loop's thread only.
+/// anybody else can take it. Destroying it with waiters aborts, and while it is locked or was
+/// handed over. Its loop's thread only.
 class mutex {
  public:
   mutex() noexcept = default;

@@ -9,16 +9,20 @@ using namespace detail;
 
 semaphore::~semaphore() {
   if (!waiting_.empty()) misuse("a semaphore is destroyed while tasks wait for it");
+  if (held_) misuse("a semaphore is destroyed while a permit is held, or was handed over");
 }
 
 std::optional<semaphore::permit> semaphore::try_acquire() noexcept {
   if (!free_) return std::nullopt;
-  --free_;
+  take();
   return permit(*this);
 }
 
 void semaphore::release(std::size_t count) noexcept {
-  for (; count && !waiting_.empty(); --count) make_ready(*waiting_.pop());
+  for (; count && !waiting_.empty(); --count) {
+    ++held_;  // it has it
+    make_ready(*waiting_.pop());
+  }
   if (__builtin_add_overflow(free_, count, &free_))
     misuse("a semaphore is released beyond what it can count");
 }

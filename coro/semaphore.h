@@ -13,7 +13,7 @@
 namespace eddy {
 
 /// First in, first out: what is released goes to the one who has waited longest. Destroying it with
-/// waiters aborts. Its loop's thread only.
+/// waiters aborts, and while a permit is held or was handed over. Its loop's thread only.
 class semaphore {
  public:
   explicit semaphore(std::size_t count) noexcept : free_(count) {}
@@ -24,7 +24,6 @@ class semaphore {
   /// Gives back what it took when it goes; forget() spends it instead.
   class [[nodiscard]] permit {
    public:
-    explicit permit(semaphore& s) noexcept : semaphore_(&s) {}
     permit(permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
     permit& operator=(permit&& other) noexcept {
       permit taken(std::move(other));
@@ -32,11 +31,17 @@ class semaphore {
       return *this;
     }
     ~permit() {
-      if (semaphore_) semaphore_->release();
+      if (!semaphore_) return;
+      --semaphore_->held_;
+      semaphore_->release();
     }
-    void forget() noexcept { semaphore_ = nullptr; }
+    void forget() noexcept {
+      if (semaphore_) --std::exchange(semaphore_, nullptr)->held_;
+    }
 
    private:
+    friend semaphore;
+    explicit permit(semaphore& s) noexcept : semaphore_(&s) {}
     semaphore* semaphore_;
   };
 
@@ -56,7 +61,12 @@ class semaphore {
   void release(std::size_t count = 1) noexcept;
 
  private:
+  void take() noexcept {
+    --free_;
+    ++held_;
+  }
   std::size_t free_;
+  std::size_t held_ = 0;  // permits: those that were handed over, too
   detail::work_list<> waiting_;
 };
 
@@ -65,7 +75,7 @@ class semaphore::awaiter : detail::linked_work, public detail::awaiter_tag {
   explicit awaiter(semaphore& s) noexcept : semaphore_(s) {}
   bool await_ready() const noexcept {
     if (!semaphore_.free_ || !detail::may_take()) return false;
-    --semaphore_.free_;
+    semaphore_.take();
     return true;
   }
   template <detail::our_promise P>
@@ -75,7 +85,7 @@ class semaphore::awaiter : detail::linked_work, public detail::awaiter_tag {
     if (!semaphore_.free_) {
       semaphore_.waiting_.push(*this);
     } else {
-      --semaphore_.free_;  // the budget is spent: it queues, with what it took
+      semaphore_.take();  // the budget is spent: it queues, with what it took
       detail::make_ready(*this);
     }
   }

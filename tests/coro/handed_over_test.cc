@@ -207,9 +207,8 @@ TEST_P(handed_over, Rule35ASemaphoreDestroyedBeforeItsPermitIsTakenAborts) {
     const auto permit = co_await s.acquire();
     log("not reached");
   };
-  EXPECT_DEATH(
-      gone_after(made<semaphore>(0u), waits, [](semaphore& s, auto&) { s.release(); }),
-      "eddy: a semaphore is destroyed while a permit");
+  EXPECT_DEATH(gone_after(made<semaphore>(0u), waits, [](semaphore& s, auto&) { s.release(); }),
+               "eddy: a semaphore is destroyed while a permit");
 }
 
 TEST_P(handed_over, Rule35ASemaphoreDestroyedWhileAPermitIsHeldAborts) {
@@ -294,15 +293,14 @@ TEST_P(handed_over, Rule35WhatIsTakenWithTheBudgetSpentIsHandedOverToo) {
         });
       },
       "eddy: a deferred is destroyed");
-  EXPECT_DEATH(gone_while_it_queues(std::make_unique<semaphore>(1),
-                                    [](semaphore& x) -> task<> {
-                                      const auto permit = co_await x.acquire();
-                                    }),
-               "eddy: a semaphore is destroyed");
   EXPECT_DEATH(gone_while_it_queues(
-                   std::make_unique<mutex>(),
-                   [](mutex& x) -> task<> { const auto guard = co_await x.lock(); }),
-               "eddy: a mutex is destroyed");
+                   std::make_unique<semaphore>(1),
+                   [](semaphore& x) -> task<> { const auto permit = co_await x.acquire(); }),
+               "eddy: a semaphore is destroyed");
+  EXPECT_DEATH(
+      gone_while_it_queues(std::make_unique<mutex>(),
+                           [](mutex& x) -> task<> { const auto guard = co_await x.lock(); }),
+      "eddy: a mutex is destroyed");
 }
 
 }  // namespace
