@@ -17,6 +17,7 @@ using namespace detail;
 constexpr io_kind open_kind = make_io_kind("file::open", io_slot::shared, false);
 constexpr io_kind read_at_kind = make_io_kind("file::read_at", io_slot::shared, false);
 constexpr io_kind write_at_kind = make_io_kind("file::write_at", io_slot::shared, false);
+constexpr io_kind status_kind = make_io_kind("file::status", io_slot::shared, false);
 constexpr io_kind size_kind = make_io_kind("file::size", io_slot::shared, false);
 constexpr io_kind truncate_kind = make_io_kind("file::truncate", io_slot::shared, false);
 constexpr io_kind sync_kind = make_io_kind("file::sync", io_slot::shared, false);
@@ -128,18 +129,26 @@ result<std::size_t> file::position_wait::await_resume() const noexcept {
 
 // ---- The rest ----------------------------------------------------------------------------------
 
-detail::awaited_once<file::size_wait> file::size() noexcept {
-  return awaited_once<size_wait>(*this);
+file::status_wait::status_wait(file& f, const io_kind& kind) noexcept
+    : shared_io_wait(&f.descriptor_, kind, plain(verb::status)) {}
+
+detail::awaited_once<file::status_wait> file::status() noexcept {
+  return awaited_once<status_wait>(*this, status_kind);
 }
 
-file::size_wait::size_wait(file& f) noexcept
-    : shared_io_wait(&f.descriptor_, size_kind, plain(verb::status)) {}
+result<file_information> file::status_wait::await_resume() const noexcept {
+  if (result < 0) return from_errno(-result);
+  return information_of(status_);
+}
+
+detail::awaited_once<file::size_wait> file::size() noexcept {
+  return awaited_once<size_wait>(*this, size_kind);
+}
 
 result<std::uint64_t> file::size_wait::await_resume() const noexcept {
-  if (result < 0) return from_errno(-result);
-  struct statx status{};
-  std::memcpy(&status, &status_, sizeof status);
-  return status.stx_size;
+  const eddy::result<file_information> all = status_wait::await_resume();
+  if (!all) return all.error();
+  return all->size;
 }
 
 detail::file_operation<void> file::truncate(std::uint64_t size) noexcept {

@@ -13,6 +13,7 @@
 #include <eddy/io/buffer.h>
 #include <eddy/io/detail/descriptor.h>
 #include <eddy/io/detail/path.h>
+#include <eddy/io/file_information.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
@@ -45,6 +46,7 @@ constexpr bool has(open_mode all, open_mode one) noexcept {
 class file {
   class open_wait;
   class position_wait;
+  class status_wait;
   class size_wait;
 
  public:
@@ -107,6 +109,14 @@ class file {
   /// Cancel      not begun: stops the task. Begun: waited for, and the size is delivered
   /// Lifetime    the file must outlive the await
   detail::awaited_once<size_wait> size() noexcept;
+
+  /// Asks what it is: kind, permissions, size, and when it was modified.
+  ///
+  /// Result      a file_information
+  /// Errors      bad_file_descriptor, io_error; operation_canceled: another task closes it
+  /// Cancel      not begun: stops the task. Begun: waited for, and the answer is delivered
+  /// Lifetime    the file must outlive the await
+  detail::awaited_once<status_wait> status() noexcept;
 
   /// Cuts it off, or fills it up with zeros, to `size` bytes. The position stays.
   ///
@@ -184,20 +194,26 @@ class file::position_wait : public detail::io_wait {
   file* file_;
 };
 
-class file::size_wait : public detail::shared_io_wait {
+class file::status_wait : public detail::shared_io_wait {
  public:
-  explicit size_wait(file& f) noexcept;
-  size_wait(size_wait&& other) noexcept : shared_io_wait(std::move(other)) {}
+  status_wait(file& f, const detail::io_kind& kind) noexcept;
+  status_wait(status_wait&& other) noexcept : shared_io_wait(std::move(other)) {}
   template <detail::our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
     ask.offset = detail::address_of(&status_);
     shared_io_wait::await_suspend(h, at);
   }
-  eddy::result<std::uint64_t> await_resume() const noexcept;
+  eddy::result<file_information> await_resume() const noexcept;
 
  private:
   detail::status_block status_;
+};
+
+class file::size_wait : public file::status_wait {
+ public:
+  using status_wait::status_wait;
+  eddy::result<std::uint64_t> await_resume() const noexcept;
 };
 
 /// Reads all of a file, also where the system does not know its size (/proc), or a pipe to its end.

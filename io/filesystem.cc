@@ -70,11 +70,10 @@ void detail::path_wait::begin_with_paths() noexcept {
   begin_io();
 }
 
-result<file_information> detail::status_wait::await_resume() const noexcept {
-  if (result < 0) return from_errno(-result);
+file_information detail::information_of(const status_block& block) noexcept {
   struct statx status{};
-  static_assert(sizeof status == sizeof status_);
-  std::memcpy(&status, &status_, sizeof status);
+  static_assert(sizeof status == sizeof block);
+  std::memcpy(&status, &block, sizeof status);
   file_information information;
   information.kind = kind_of(status.stx_mode);
   information.permissions = status.stx_mode & 07777u;
@@ -83,6 +82,11 @@ result<file_information> detail::status_wait::await_resume() const noexcept {
       decltype(information.modified)(std::chrono::seconds(status.stx_mtime.tv_sec) +
                                      std::chrono::nanoseconds(status.stx_mtime.tv_nsec));
   return information;
+}
+
+result<file_information> detail::status_wait::await_resume() const noexcept {
+  if (result < 0) return from_errno(-result);
+  return information_of(status_);
 }
 
 detail::awaited_once<detail::status_wait> file_status(std::string path) noexcept {

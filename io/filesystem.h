@@ -2,7 +2,6 @@
 // <eddy/io/file.h>.
 #pragma once
 
-#include <chrono>
 #include <coroutine>
 #include <cstdint>
 #include <source_location>
@@ -12,28 +11,10 @@
 
 #include <eddy/coro/task.h>
 #include <eddy/io/detail/path.h>
+#include <eddy/io/file_information.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
-
-enum class file_kind : std::uint8_t {
-  regular,
-  directory,
-  symbolic_link,
-  pipe,
-  socket,
-  character_device,
-  block_device,
-  other
-};
-
-/// What the system knows about a file.
-struct file_information {
-  file_kind kind = file_kind::other;
-  unsigned permissions = 0;  ///< the lower twelve bits of its mode
-  std::uint64_t size = 0;
-  std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds> modified;
-};
 
 /// A name in a directory.
 struct directory_entry {

@@ -27,6 +27,7 @@
 #include <eddy/io/buffer.h>
 #include <eddy/io/buffered_reader.h>
 #include <eddy/io/file.h>
+#include <eddy/io/file_information.h>
 #include <eddy/io/filesystem.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/serve.h>

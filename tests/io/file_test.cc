@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <eddy/coro/when.h>
 #include <eddy/io/file.h>
 #include <eddy/io/filesystem.h>
 
@@ -349,6 +350,38 @@ TEST_P(FileTest, CloseEndsWhatHasNotBegunAndWaitsForTheRest) {
         EXPECT_EQ(size.error(), std::errc::bad_file_descriptor);
         const result<void> twice = co_await f->close();
         EXPECT_EQ(twice.error(), std::errc::bad_file_descriptor);
+      },
+      file_with("content"));
+}
+
+TEST_P(FileTest, ItsStatusIsThatOfItsNameAlsoWhenThatIsGone) {
+  run(
+      [](std::string name) -> task<void> {
+        result<file> f = co_await file::open(name, open_mode::read | open_mode::write);
+        result<file_information> status = co_await f->status();
+        const result<file_information> of_name = co_await file_status(name);
+        EXPECT_EQ(status->kind, file_kind::regular);
+        EXPECT_EQ(status->size, 7u);
+        EXPECT_EQ(status->permissions, of_name->permissions);
+        EXPECT_EQ(status->modified, of_name->modified);
+        const result<void> removed = co_await remove_file(name);
+        EXPECT_TRUE(removed);
+        const result<void> cut = co_await f->truncate(3);
+        EXPECT_TRUE(cut);
+        const auto [one, other] =
+            co_await when_all(f->status(), f->size());  // any number at a time
+        EXPECT_EQ(one->size, 3u);
+        EXPECT_EQ(other.value_or(0u), 3u);
+        const result<void> closed = co_await f->close();
+        EXPECT_TRUE(closed);
+        status = co_await f->status();
+        EXPECT_EQ(status.error(), std::errc::bad_file_descriptor);
+        result<file> device = co_await file::open("/dev/null", open_mode::read);
+        status = co_await device->status();
+        EXPECT_EQ(status->kind, file_kind::character_device);
+        result<file> folder = co_await file::open("/", open_mode::read);
+        status = co_await folder->status();
+        EXPECT_EQ(status->kind, file_kind::directory);
       },
       file_with("content"));
 }
