@@ -5,13 +5,16 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
-FOLDERS = ('runtime', 'coro', 'io', 'include', 'tests', 'bench', 'examples')
+FOLDERS = ('runtime', 'coro', 'io', 'testing', 'include', 'tests', 'bench', 'examples')
 # Which layers a layer may not see. Paths as in the tree: <eddy/io/tcp.h> is io/tcp.h.
 FORBIDDEN = {
     'runtime': ('coro/', 'io/', 'tests/', 'bench/'),
     'coro': ('io/', 'runtime/backend/', 'tests/', 'bench/'),
     'io': ('runtime/backend/', 'tests/', 'bench/'),
+    'testing': ('runtime/backend/', 'tests/', 'bench/'),
 }
+for _layer in ('runtime', 'coro', 'io'):
+    FORBIDDEN[_layer] += ('testing/',)
 HEAVY = {'iostream', 'regex', 'future', 'thread', 'stop_token'}  # each more than 20,000 lines in every user's file
 
 
@@ -43,6 +46,8 @@ def check(path, text, public):
         if path in public or layer == 'include':
             if quote == '"':
                 yield f'{path}: a quoted include ("{name}") in a header that is installed'
+            elif layer == 'testing':
+                pass  # for programs that have GoogleTest, and only in their tests
             elif not name.startswith('eddy/') and not re.fullmatch(r'[a-z_]+', name):
                 yield f'{path}: a public header includes no system header beyond the standard library\'s, not <{name}>'
             elif name in HEAVY:
@@ -56,7 +61,7 @@ def self_check():
                        ('coro/a.cc', '#include <unistd.h>'), ('io/a.cc', '#include <eddy/runtime/pool.h>'),
                        ('io/a.cc', '#include "coro/task.h"'), ('tests/a.cc', '#include "../a.h"'),
                        ('examples/a.cc', '# include "a.h"'), ('coro/task.h', '#include "a.h"'),
-                       ('coro/task.h', '#include <sys/socket.h>'), ('coro/task.h', '#include <thread>')):
+                       ('io/a.cc', '#include <eddy/testing/gtest.h>'), ('coro/task.h', '#include <sys/socket.h>'), ('coro/task.h', '#include <thread>')):
         assert list(check(path, line, {'coro/task.h'})), (path, line)
     assert not list(check('io/a.cc', '#include <eddy/coro/task.h>\n#include <sys/socket.h>', {'coro/task.h'}))
 
@@ -68,15 +73,16 @@ def main():
              for p in sorted((root / folder).rglob('*')) if p.suffix in ('.h', '.cc') and not p.is_symlink()}
     # (rglob does not follow the links in include/eddy.)
     public = {path for path, text in files.items()
-              if path.endswith('.h') and path.startswith(('runtime/', 'coro/', 'io/'))
+              if path.endswith('.h') and path.startswith(('runtime/', 'coro/', 'io/', 'testing/'))
               and '/backend/' not in path and not is_private(text)}
     bad = [finding for path, text in files.items() for finding in check(path, text, public)]
+    of_library = {path for path in public if not path.startswith('testing/')}
     installed = {str(pathlib.Path(p).resolve().relative_to(root.resolve())) for p in sys.argv[2:]}
     if installed:
         bad += [f'{path}: is installed but says "Private", or is not installed and does not say so'
-                for path in sorted((public | {'include/eddy/eddy.h'}) ^ installed)]
+                for path in sorted((of_library | {'include/eddy/eddy.h'}) ^ installed)]
         umbrella = files['include/eddy/eddy.h']
-        bad += [f'include/eddy/eddy.h: lacks <eddy/{path}>' for path in sorted(public)
+        bad += [f'include/eddy/eddy.h: lacks <eddy/{path}>' for path in sorted(of_library)
                 if '/detail/' not in path and 'Private' not in files[path][:400] and f'<eddy/{path}>' not in umbrella]
     print('\n'.join(bad) or f'{len(files)} files, {len(public)} public headers: every include is allowed')
     sys.exit(bool(bad))

@@ -30,7 +30,7 @@ BANS = [
     (CODE, r'\r', 'lines end with \\n'),
     (CODE, r'\bNULL\b', 'nullptr'),
 ]
-FOLDERS = ('runtime', 'coro', 'io', 'include', 'tests', 'bench', 'examples')
+FOLDERS = ('runtime', 'coro', 'io', 'testing', 'include', 'tests', 'bench', 'examples')
 
 
 def check(path, text):
