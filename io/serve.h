@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/semaphore.h>
 #include <eddy/coro/task.h>
@@ -88,9 +89,12 @@ template <class Listener>
 using accepted_by = typename result_of<decltype(std::declval<Listener&>().accept())>::value_type;
 
 template <class F, class Stream, class... A>
-concept connection_handler = requires(F& f, Stream&& s, A&&... a) {
-  { std::invoke(f, std::move(s), std::move(a)...) } -> is_one_of<task<void>, task<result<void>>>;
-};
+concept connection_handler =
+    (std::is_copy_constructible_v<A> && ...) && requires(F& f, Stream&& s, A&&... a) {
+      {
+        std::invoke(f, std::move(s), std::move(a)...)
+      } -> is_one_of<task<void>, task<result<void>>>;
+    };
 }  // namespace detail
 
 /// Accepts for as long as the listener is open, and runs `handler(stream, args...)` for each
@@ -109,28 +113,30 @@ concept connection_handler = requires(F& f, Stream&& s, A&&... a) {
 /// Lifetime    the listener must outlive the await, and so must what references among the arguments
 ///             refer to
 template <class Listener, class F, class... A>
-task<result<void>> serve(Listener& listener, const serve_options& options, F&& handler,
-                         A&&... args) {
-  constexpr bool fits = detail::connection_handler<std::decay_t<F>, detail::accepted_by<Listener>,
-                                                   std::decay_t<A>...>;
-  static_assert(fits,
-                "serve: the handler is a function (stream, args...) that gives task<void> or "
-                "task<result<void>>; it takes the stream by value, and of the arguments what "
-                "std::ref gives where it takes a reference");
-  if constexpr (fits) {
+auto serve(Listener& listener, const serve_options& options, F&& handler, A&&... args) {
+  using stream = detail::accepted_by<Listener>;
+  constexpr detail::fault wrong = detail::begin_fault<F, stream, A...>;
+  constexpr bool fits = detail::connection_handler<std::decay_t<F>, stream, std::decay_t<A>...>;
+  if constexpr (wrong == detail::fault::kept_by_value || wrong == detail::fault::converted) {
+    return detail::refuse<wrong, F, stream, A...>();
+  } else if constexpr (fits) {
     EDDY_SAFE_TEMPORARY(F);
     (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
     return detail::serve_all<Listener, std::decay_t<F>, std::decay_t<A>...>(
         listener, options, std::forward<F>(handler), std::forward<A>(args)...);
   } else {
-    __builtin_unreachable();  // (so that the sentence is all that is said)
+    static_assert(fits,
+                  "serve: the handler is a function (stream, args...) that gives task<void> or "
+                  "task<result<void>>; it takes the stream by value, and arguments that can be "
+                  "copied, for each connection");
+    return detail::refused();
   }
 }
 
 /// The same without options.
 template <class Listener, class F, class... A>
   requires(!std::is_same_v<std::remove_cvref_t<F>, serve_options>)
-task<result<void>> serve(Listener& listener, F&& handler, A&&... args) {
+auto serve(Listener& listener, F&& handler, A&&... args) {
   return serve(listener, serve_options(), std::forward<F>(handler), std::forward<A>(args)...);
 }
 

@@ -1,4 +1,4 @@
-// expect: serve: the handler is a function (stream, args...) that gives task<void> or task<result<void>>
+// expect: arguments are kept by value
 #include <eddy/io/serve.h>
 #include <eddy/io/tcp.h>
 
