@@ -220,8 +220,8 @@ bool register_test(const char* suite, const char* name, const char* file, int li
 }
 
 /// `EDDY_TEST(…)` and `EDDY_TEST(…, 60s)`
-constexpr duration deadline_of_test(duration own = std::chrono::seconds(10)) noexcept {
-  return own;
+constexpr duration deadline_of_test(any_duration own = std::chrono::seconds(10)) noexcept {
+  return own.value;
 }
 
 }  // namespace eddy::detail
