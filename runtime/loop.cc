@@ -18,7 +18,10 @@
 
 namespace eddy::detail {
 
+// All of the library's thread-local storage is in this file, small and without destructors: a library
+// that is loaded while threads run finds 64 bytes with each of them, and may be gone before they are.
 constinit thread_local loop* current_loop = nullptr;
+constinit thread_local frame_pool* frames_of_thread = &no_frames;
 
 // ---- What the tick asks ------------------------------------------------------------------------
 
@@ -450,7 +453,8 @@ void loop::finish_tasks() {
 // ---- Threads and processes ---------------------------------------------------------------------
 
 namespace {
-thread_local char thread_mark;
+thread_local std::uint64_t number_of_thread = 0;
+std::atomic<std::uint64_t> last_thread{0};
 std::atomic<unsigned> forks{0};
 std::atomic<std::uint32_t> last_id{0};
 
@@ -466,8 +470,10 @@ void watch_forks() {
 }
 }  // namespace
 
-const void* this_thread() noexcept {
-  return &thread_mark;
+std::uint64_t this_thread() noexcept {
+  if (!number_of_thread) [[unlikely]]
+    number_of_thread = last_thread.fetch_add(1, std::memory_order_relaxed) + 1;
+  return number_of_thread;
 }
 unsigned fork_count() noexcept {
   return forks.load(std::memory_order_relaxed);
@@ -518,12 +524,14 @@ running_scope::running_scope(loop& l) noexcept : loop_(l) {
   l.bind();
   l.check_thread();
   current_loop = &l;
+  frames_of_thread = l.frames;
   l.take_from_host();
   // What a deep chain of nested starts may use of the native stack; the rest is the user's.
   l.stack_limit = static_cast<char*>(__builtin_frame_address(0)) - (256 << 10);
 }
 
 running_scope::~running_scope() {
+  frames_of_thread = &no_frames;
   current_loop = nullptr;
   loop_.leave_to_host();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -97,15 +98,16 @@ struct loop::outside {
   std::atomic<unsigned> senders{
       0};  // other threads inside send(): the runtime's end waits for them
 
-  const void* thread = nullptr;  // whose loop it is: the address of a thread's own variable
-  bool hosted = false;           // a host polls the native handle between our ticks
-  bool bound = false;            // it has run, or its backend was made: the thread is final
-  unsigned forks = 0;            // how often this process had been forked when the loop was made
-  loop* next_bound = nullptr;    // in the list behind loop::find
+  std::uint64_t thread = 0;    // whose loop it is
+  bool hosted = false;         // a host polls the native handle between our ticks
+  bool bound = false;          // it has run, or its backend was made: the thread is final
+  unsigned forks = 0;          // how often this process had been forked when the loop was made
+  loop* next_bound = nullptr;  // in the list behind loop::find
 };
 
-/// The address of a variable of this thread: tells threads apart without a system call.
-const void* this_thread() noexcept;
+/// The number of this thread, counted from 1 in the order in which threads asked; without a system
+/// call. (Not the address of a variable: a thread that begins when another has ended gets its memory.)
+std::uint64_t this_thread() noexcept;
 /// How many forks lie between this process and the first.
 unsigned fork_count() noexcept;
 

@@ -6,13 +6,13 @@ namespace eddy::detail {
 bool mailbox::push(work& w) noexcept {
   work* head = head_.load(std::memory_order_relaxed);
   do {
-    w.next = head == &asleep ? nullptr : head;
+    w.next = head == asleep() ? nullptr : head;
     // Release, for take(): the loop sees the item and all that was written before. Acquire, for
     // fall_asleep(): whoever rings sees the doorbell. A failed attempt needs neither, it is made
     // again.
   } while (
       !head_.compare_exchange_weak(head, &w, std::memory_order_acq_rel, std::memory_order_relaxed));
-  return head == &asleep;
+  return head == asleep();
 }
 
 void mailbox::take(work_queue& into) noexcept {

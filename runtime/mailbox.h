@@ -29,7 +29,7 @@ class mailbox {
   /// take() acquires.)
   bool empty() const noexcept {
     const work* head = head_.load(std::memory_order_relaxed);
-    return !head || head == &asleep;
+    return !head || head == asleep();
   }
 
   /// The loop's thread: moves everything that has arrived behind `into`, in the order of arrival.
@@ -40,19 +40,23 @@ class mailbox {
     work* nothing = nullptr;
     // Release, for the acquire of the push that replaces it: whoever is told to ring finds the
     // doorbell made.
-    return head_.compare_exchange_strong(nothing, &asleep, std::memory_order_release,
+    return head_.compare_exchange_strong(nothing, asleep(), std::memory_order_release,
                                          std::memory_order_relaxed);
   }
   /// The loop's thread, after the sleep. What arrived stays. Harmless where it has not slept.
   void wake_up() noexcept {
-    work* sleeping = &asleep;
+    work* sleeping = asleep();
     // Relaxed: it publishes nothing, and what has arrived instead is acquired by take().
     head_.compare_exchange_strong(sleeping, nullptr, std::memory_order_relaxed,
                                   std::memory_order_relaxed);
   }
 
  private:
-  inline static constinit work asleep{};  ///< stands for "asleep"; never run, never written
+  /// Stands for "asleep"; never looked into. (No object of its own: g++ would make it unique among all
+  /// libraries of a process, and one that has such a thing is never unloaded.)
+  static work* asleep() noexcept {
+    return reinterpret_cast<work*>(1);  // NOLINT(performance-no-int-to-ptr)
+  }
 
   std::atomic<work*> head_{nullptr};
   static_assert(std::atomic<work*>::is_always_lock_free, "push() is called in signal handlers");

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <eddy/coro/detail/base.h>
-#include <eddy/coro/detail/frame_pool.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/runtime/detail/abort.h>
 
@@ -84,7 +83,7 @@ void no_value(spawned_base& s) {
 root::root(loop& home) noexcept : home_(home) {
   children.child_ended = &child_ended;
   home.settle_base = &settle;
-  frames().runtime_made();
+  home.frames = frames_of_thread = &frames_;  // (it is made while its loop runs)
 }
 
 root::~root() {
@@ -94,7 +93,8 @@ root::~root() {
     s.next_sibling = s.previous_sibling = nullptr;
     s.has_been_told();
   }
-  frames().runtime_ended();
+  home_.frames = &no_frames;
+  frames_.give_back_all();
 }
 
 root& root::make(loop& l) {
@@ -136,7 +136,7 @@ void root::stop_background() noexcept {
 }
 
 void root::give_back_surplus() noexcept {
-  frames().give_back_surplus();
+  frames_.give_back_surplus();
 }
 
 std::string root::describe() const {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/frame_pool.h>
 #include <eddy/runtime/detail/loop.h>
 
 namespace eddy::detail {
@@ -183,6 +184,7 @@ class root final : public task_root {
   friend spawned_base;
   loop& home_;
   chain* main_ = nullptr;
+  frame_pool frames_;
   // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
   // runtime.
   sibling failed_{&failed_, &failed_};

@@ -26,6 +26,7 @@ namespace eddy::detail {
 
 struct promise_base;  // coro/detail/chain.h: head of every coroutine frame of ours
 struct chain;         // coro/detail/chain.h: one line of frames, each awaiting the next
+class frame_pool;     // coro/detail/frame_pool.h: memory for frames
 class backend;
 struct backend_parts;
 struct hook_node;
@@ -53,6 +54,9 @@ class task_root {
   /// Tasks that have not ended, main included.
   virtual std::size_t foreground() const noexcept = 0;
 };
+
+/// The pool of where no runtime runs.
+extern frame_pool no_frames;
 
 class loop {
  public:
@@ -215,6 +219,7 @@ class loop {
   void (*settle_base)(loop&) noexcept = nullptr;  ///< goes on with both; set with `tasks`
   /// (One branch for both.)
   bool base_waits() const noexcept { return (next_frame != nullptr) | (base_chains != nullptr); }
+  frame_pool* frames = &no_frames;   ///< those of `tasks`: frames_of_thread while it runs
   std::size_t background_tasks = 0;  ///< of `tasks`, those that do not hold the loop
   std::unique_ptr<task_root> tasks;
   runtime* owner = nullptr;
@@ -299,6 +304,8 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept;
 
 /// The loop that runs on this thread; null where none does.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local loop* current_loop;
+/// Its pool of frames.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local frame_pool* frames_of_thread;
 
 /// current_loop; aborts where no runtime runs on this thread.
 [[noreturn]] void no_loop() noexcept;

@@ -163,7 +163,8 @@ TEST_P(frame_pool, ARuntimeTakesItsFramesWithItWhereverItEnds) {
     on(use, [&] { EXPECT_EQ(eddy::run(*made, many, tasks), sum_of_tasks); });
     on(end, [&] { made = nullptr; });
   };
-  for (int i = 0; i < 27; ++i) all(i / 9, i / 3 % 3, i % 3);  // (each thread has what it needs once)
+  for (int i = 0; i < 27; ++i)
+    all(i / 9, i / 3 % 3, i % 3);  // (each thread has what it needs once)
   const std::int64_t before = blocks();
   for (int i = 0; i < 27; ++i) {
     all(i / 9, i / 3 % 3, i % 3);
