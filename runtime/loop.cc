@@ -3,6 +3,8 @@
 #include <eddy/runtime/detail/loop.h>
 
 #include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -490,12 +492,49 @@ void loop::check_thread() const noexcept {
     misuse("a runtime is used on a thread that is not its own (use post or run_on)");
 }
 
+namespace {
+
+/// Where the native stack of this thread begins and ends; `at` is a place on the stack that is used
+/// now. Null where nobody tells.
+native_stack find_stack(char* at) noexcept {
+  // The first thread's grows as far as the limit allows; the words that the program was started with
+  // stand at its top. (The C library would read /proc.) Nothing else is mapped so near below.
+  constexpr rlim_t near = 64 << 20;
+  char* const top = reinterpret_cast<char*>(::getauxval(AT_EXECFN));
+  rlimit limit{};
+  if (at < top && ::getrlimit(RLIMIT_STACK, &limit) == 0) {
+    const rlim_t size = std::min(limit.rlim_cur, near);
+    if (static_cast<rlim_t>(top - at) < size) return {top - size, top};
+  }
+  pthread_attr_t attributes;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return {};
+  void* low = nullptr;
+  std::size_t size = 0;
+  const bool told = ::pthread_attr_getstack(&attributes, &low, &size) == 0;
+  ::pthread_attr_destroy(&attributes);
+  if (!told) return {};
+  return {static_cast<char*>(low), static_cast<char*>(low) + size};
+}
+
+/// How far down a deep chain of nested starts may go from here: half of what is left, and that
+/// is enough for any; the rest is the user's. On a stack of the program's own (a fiber's), whose
+/// end is not known, it goes down a little only: what is deeper takes its turns at the base.
+char* limit_of_nesting(char* at, const native_stack& stack) noexcept {
+  constexpr std::ptrdiff_t enough = 256 << 10;
+  constexpr std::ptrdiff_t a_little = 16 << 10;
+  if (at <= stack.low || at > stack.high) return at - a_little;
+  return at - std::min(enough, (at - stack.low) / 2);
+}
+
+}  // namespace
+
 /// From now on the loop belongs to this thread.
 void loop::bind() noexcept {
   outside& o = *outside_;
   if (o.bound) return;
   o.bound = true;
   o.thread = this_thread();
+  o.stack = find_stack(static_cast<char*>(__builtin_frame_address(0)));
   const std::lock_guard lock(bound_mutex);
   o.next_bound = std::exchange(first_bound, this);
 }
@@ -526,8 +565,8 @@ running_scope::running_scope(loop& l) noexcept : loop_(l) {
   current_loop = &l;
   frames_of_thread = l.frames;
   l.take_from_host();
-  // What a deep chain of nested starts may use of the native stack; the rest is the user's.
-  l.stack_limit = static_cast<char*>(__builtin_frame_address(0)) - (256 << 10);
+  l.stack_limit =
+      limit_of_nesting(static_cast<char*>(__builtin_frame_address(0)), l.outside_->stack);
 }
 
 running_scope::~running_scope() {

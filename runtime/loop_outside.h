@@ -51,6 +51,12 @@ struct callback_work : linked_work {  // a post, a next_tick, an immediate
   loop* home = nullptr;
 };
 
+/// From the lowest address to the one behind the highest; null, null: not known.
+struct native_stack {
+  char* low = nullptr;
+  char* high = nullptr;
+};
+
 struct loop::outside {
   outside(const runtime_options& o)
       : options(o), workers(pool_options{o.pool_threads, o.pool_queue}, inbox) {}
@@ -99,6 +105,7 @@ struct loop::outside {
       0};  // other threads inside send(): the runtime's end waits for them
 
   std::uint64_t thread = 0;    // whose loop it is
+  native_stack stack;          // that thread's
   bool hosted = false;         // a host polls the native handle between our ticks
   bool bound = false;          // it has run, or its backend was made: the thread is final
   unsigned forks = 0;          // how often this process had been forked when the loop was made
