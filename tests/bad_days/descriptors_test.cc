@@ -179,7 +179,7 @@ void accepting_rests_beside_another_world(const std::string& backend) {
 }
 
 TEST_P(no_descriptors, WhatIsClosedInAnotherWorldMakesNoRoomHere) {
-  EXPECT_EQ(run_apart([this] { accepting_rests_beside_another_world(GetParam()); }), "");
+  EXPECT_EQ(run_apart([] { accepting_rests_beside_another_world(GetParam()); }), "");
 }
 
 }  // namespace
