@@ -224,11 +224,11 @@ struct spawned_call final : spawned<T> {
 
 /// Links a made task to its owner and puts it in the microtask queue.
 template <class S>
-S& begin_spawned(S& s, task_owner& owner, loop& l, bool in_background) noexcept {
+S& begin_spawned(S& s, task_owner& owner, sibling& ring, loop& l, bool in_background) noexcept {
   s.home = &l;
   s.background = in_background;
   s.stop_requested = owner.stopping;
-  s.link(owner);
+  s.link(owner, ring);
   l.make_ready(s);
   return s;
 }
@@ -413,7 +413,7 @@ template <class F, class... A>
 using spawned_by = spawned_call<task_value<std::invoke_result_t<F&, A...>>, F, A...>;
 
 // `Where` says where a task is spawned: home_at_hand() gives the loop in the common case (null:
-// another), checked_home() in each or aborts; owner(loop) and background are the task's.
+// another), checked_home() in each or aborts; owner(loop), ring(loop) and background are the task's.
 
 /// In the root group.
 struct in_root {
@@ -428,6 +428,7 @@ struct in_root {
     return l;
   }
   static task_owner& owner(loop& l) noexcept { return static_cast<root&>(*l.tasks).children; }
+  static sibling& ring(loop& l) noexcept { return owner(l).children; }
 };
 
 /// (Out of the way of the common case, which then makes no call, and saves no register.)
@@ -437,7 +438,7 @@ template <class Where, class F, class... A>
   loop& l = where.checked_home();
   return begin_spawned(
       S::make(frames().get(sizeof(S)), std::forward<F>(fn), std::forward<A>(args)...),
-      where.owner(l), l, where.background);
+      where.owner(l), where.ring(l), l, where.background);
 }
 
 template <class Where, class F, class... A>
@@ -447,7 +448,7 @@ template <class Where, class F, class... A>
   if (loop* l = where.home_at_hand()) [[likely]] {
     if (void* block = frames().take(sizeof(S))) [[likely]]
       return handle(begin_spawned(S::make(block, std::forward<F>(fn), std::forward<A>(args)...),
-                                  where.owner(*l), *l, where.background));
+                                  where.owner(*l), where.ring(*l), *l, where.background));
   }
   return handle(spawn_with_checks(where, std::forward<F>(fn), std::forward<A>(args)...));
 }

@@ -7,7 +7,18 @@ using namespace detail;
 
 void task_group::ask_all(ask_list& asked) noexcept {
   if (body_) asked.ask(*body_);
+  background_.stopping = true;
   ask_children(asked);
+}
+
+/// Nothing but background children is left.
+void task_group::end_background(void (*when_ended)(task_owner&) noexcept) noexcept {
+  background_.await_all(when_ended);
+  if (ends_background_) return;
+  ends_background_ = true;
+  ask_list asked(false);
+  ask_all(asked);
+  asked.run();
 }
 
 void task_group::cancel() noexcept {
@@ -36,6 +47,13 @@ void task_group::child_ended(task_owner& owner, spawned_base& child) noexcept {
       g.fail(error);
     }
   }
+}
+
+void task_group::background_child_ended(task_owner& owner, spawned_base& child) noexcept {
+  task_group& g = *static_cast<background_children&>(owner).group;
+  // (Stopped at the group's end it was not stopped from outside.)
+  if (child.end == ending::stopped && g.ends_background_) return;
+  child_ended(g, child);
 }
 
 void task_group::wake_waiting(task_owner& owner) noexcept {

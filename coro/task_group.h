@@ -54,9 +54,30 @@ class task_group : detail::task_owner {
     }
   }
 
+  /// A child that does not hold the group: when the body and all other children have ended it is
+  /// cancelled, and waited for. Its exception fails the group as any child's.
+  template <class F, class... A>
+    requires(!detail::is_one_awaitable<F, A...>)
+  auto spawn_background(F&& fn, A&&... args) {
+    if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+      return detail::spawn_in(in_background(*this), std::forward<F>(fn), std::forward<A>(args)...);
+    } else {
+      return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
+    }
+  }
+  template <class A>
+    requires detail::is_one_awaitable<A>
+  auto spawn_background(A&& aw) {
+    if constexpr (!std::is_lvalue_reference_v<A>) {
+      return detail::spawn_awaitable_in(in_background(*this), aw);
+    } else {
+      return detail::refuse<detail::fault::awaited_lvalue, A>();
+    }
+  }
+
   class awaiter;
   class awaitable;
-  /// Waits until no child is left.
+  /// Waits until no child is left (but those in the background).
   ///
   /// Result      void
   /// Errors      none: a child's exception comes out of the group
@@ -67,10 +88,15 @@ class task_group : detail::task_owner {
   /// Asks the body and all children to stop. The group then returns in the ordinary way. Runs no
   /// user code.
   void cancel() noexcept;
+  /// The children that have not ended, without those in the background.
   std::size_t size() const noexcept { return live; }
 
  protected:
-  task_group() noexcept { task_owner::child_ended = &child_ended; }
+  task_group() noexcept {
+    task_owner::child_ended = &child_ended;
+    background_.group = this;
+    background_.child_ended = &background_child_ended;
+  }
 
  private:
   template <class F>
@@ -90,19 +116,34 @@ class task_group : detail::task_owner {
       return *group.above_->home;
     }
     detail::task_owner& owner(detail::loop&) const noexcept { return group; }
+    detail::sibling& ring(detail::loop&) const noexcept { return group.children; }
+  };
+  struct in_background : in_group {
+    using in_group::in_group;
+    detail::task_owner& owner(detail::loop&) const noexcept { return this->group.background_; }
+  };
+  /// The children in the background are counted apart. (They stand among the others: a cancel reaches
+  /// all in the order in which they were started.)
+  struct background_children : detail::task_owner {
+    task_group* group = nullptr;
   };
   void ask_all(detail::ask_list& asked) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
   static task_group& of(detail::task_owner& o) noexcept { return static_cast<task_group&>(o); }
   static void child_ended(detail::task_owner& owner, detail::spawned_base& child) noexcept;
+  static void background_child_ended(detail::task_owner& owner,
+                                     detail::spawned_base& child) noexcept;
+  void end_background(void (*when_ended)(detail::task_owner&) noexcept) noexcept;
   static void wake_waiting(detail::task_owner& owner) noexcept;
 
   detail::chain* above_ = nullptr;     // the chain that awaits the group
   detail::chain* body_ = nullptr;      // null: the body has ended
   bool stopped_from_outside_ = false;  // a child was
   bool keeps_going_ = false;           // a child's exception ends nothing else: it is reported
+  bool ends_background_ = false;       // nothing else is left: what is in the background was asked
   std::exception_ptr error_;           // the first
   detail::work_list<> waiting_;
+  background_children background_;
 };
 
 class task_group::awaiter : detail::linked_work, public detail::awaiter_tag {
@@ -162,7 +203,7 @@ class group_awaiter : boundary {
     enter_boundary(h.promise(), wait, where);
     group_.self = this;
     group_.above_ = &above();
-    group_.stopping = above().stop_requested;
+    group_.stopping = group_.background_.stopping = above().stop_requested;
     try {
       body_task body = make_(group_);
       body_.prepare(*this, waiter(), false);
@@ -172,10 +213,7 @@ class group_awaiter : boundary {
     } catch (...) {
       group_.fail(std::current_exception());  // of the callable itself
     }
-    if (group_.live) {
-      group_.await_all(&all_ended);
-      return true;
-    }
+    if (waits_for_children()) return true;
     if (stops()) [[unlikely]] {
       stop();
       return true;
@@ -210,18 +248,32 @@ class group_awaiter : boundary {
   }
   void ended(auto&) noexcept {
     body_ended();
-    if (group_.live) {
-      group_.await_all(&all_ended);
-    } else {
-      finish();
-    }
+    finish();
+  }
+  static group_awaiter& of(task_group& g) noexcept {
+    return *static_cast<group_with_owner&>(g).self;
   }
   static void all_ended(task_owner& owner) noexcept {
     if (!task_group::of(owner).waiting_.empty()) [[unlikely]]
       task_group::wake_waiting(owner);
-    static_cast<group_with_owner&>(task_group::of(owner)).self->finish();
+    of(task_group::of(owner)).finish();
+  }
+  static void background_ended(task_owner& owner) noexcept {
+    of(*static_cast<task_group::background_children&>(owner).group).finish();
+  }
+  /// The body has ended. Of the children those in the background come last, and are asked to.
+  bool waits_for_children() noexcept {
+    if (group_.live) {
+      group_.await_all(&all_ended);
+      return true;
+    }
+    if (!group_.background_.live) [[likely]]
+      return false;
+    group_.end_background(&background_ended);
+    return true;
   }
   void finish() noexcept {
+    if (waits_for_children()) return;
     if (stops()) [[unlikely]] {
       stop();
     } else {

@@ -74,9 +74,10 @@ struct spawned_base : chain, sibling {
   using chain::chain;
   task_owner* owner = nullptr;  ///< null: it has ended
 
-  void link(task_owner& to) noexcept {
+  /// `ring`: of the owner, or of the one whose children it counts apart.
+  void link(task_owner& to, sibling& ring) noexcept {
     owner = &to;
-    link_sibling(to.children);
+    link_sibling(ring);
     ++to.live;
   }
   bool has_value() const noexcept { return end == ending::value || end == ending::taken; }
@@ -142,7 +143,8 @@ struct spawned_base : chain, sibling {
 static_assert(sizeof(spawned_base) == 72);
 
 spawned_base* task_owner::first() const noexcept {
-  return live ? static_cast<spawned_base*>(children.next_sibling) : nullptr;
+  return children.next_sibling == &children ? nullptr
+                                            : static_cast<spawned_base*>(children.next_sibling);
 }
 spawned_base* task_owner::after(const spawned_base& child) const noexcept {
   return child.next_sibling == &children ? nullptr : static_cast<spawned_base*>(child.next_sibling);

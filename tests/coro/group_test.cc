@@ -620,5 +620,182 @@ TEST_P(group, Rule32AGroupCancelledOnAnotherThreadAborts) {
                "eddy: .*thread");
 }
 
+// ---- Background children ----
+
+TEST_P(group, Rule34TheyAreCancelledWhenBodyAndOtherChildrenHaveEndedAndWaitedFor) {
+  run([&]() -> task<> {
+    const int value = co_await with_task_group([&](task_group& g) -> task<int> {
+      auto cleanup = [&]() -> task<> {
+        co_await sleep_for(1ms);
+        log("cleaned up");
+      };
+      g.spawn_background(
+          [&, cleanup]() -> task<> { co_await finally(waiting("background"), cleanup); });
+      g.spawn_background(sleep_for(1h));
+      g.spawn([&]() -> task<> {
+        co_await sleep_for(1ms);
+        log("child");
+      });
+      log("body");
+      co_return 7;
+    });
+    log("group " + std::to_string(value));
+  });
+  EXPECT_EQ(log.text(), "body > child > background gone > cleaned up > group 7");
+}
+
+TEST_P(group, Rule34ABodyThatEndsAtOnceEndsThemToo) {
+  run([&]() -> task<> {
+    co_await with_task_group([&](task_group& g) -> task<> {
+      g.spawn_background(&group::waiting, this, "background");  // never begins
+      co_return;
+    });
+    co_await with_task_group([&](task_group& g) -> task<> {
+      g.spawn_background(&group::waiting, this, "background");
+      co_await next_tick();
+    });
+    log("group");
+  });
+  EXPECT_EQ(log.text(), "background gone > group");
+}
+
+TEST_P(group, Rule34TheyAreNotCountedAndNotWaitedFor) {
+  run([&]() -> task<> {
+    co_await with_task_group([&](task_group& g) -> task<> {
+      const auto background = g.spawn_background(&group::waiting, this, "background");
+      const auto short_one = g.spawn_background(value_after, 0ns, 3);
+      EXPECT_EQ(g.size(), 0u);
+      co_await g.wait();
+      g.spawn(value_after, 1ms, 1);
+      EXPECT_EQ(g.size(), 1u);
+      co_await g.wait();
+      EXPECT_EQ(co_await short_one, 3);
+      EXPECT_FALSE(background.done());
+      log("body");
+    });
+  });
+  EXPECT_EQ(log.text(), "body > background gone");
+}
+
+TEST_P(group, Rule34TheirExceptionIsTheGroups) {
+  run([&]() -> task<> {
+    const auto running = [&](task_group& g) -> task<int> {
+      g.spawn_background(failing_after, 1ms, "boom");
+      g.spawn(&group::waiting, this, "child");
+      const noted end(log, "body gone");
+      co_await never.wait();
+      co_return 1;
+    };
+    log(co_await thrown_in(with_task_group(running)));
+    const auto ending = [&](task_group& g) -> task<int> {
+      auto cleanup = []() -> task<> {
+        co_await sleep_for(1ms);
+        throw std::runtime_error("at its end");
+      };
+      g.spawn_background(
+          [&, cleanup]() -> task<> { co_await finally(waiting("background"), cleanup); });
+      co_await next_tick();
+      co_return 1;
+    };
+    log(co_await thrown_in(with_task_group(ending)));
+  });
+  EXPECT_EQ(log.text(), "body gone > child gone > boom > background gone > at its end");
+}
+
+TEST_P(group, Rule34AndRule22ACancelReachesThemInTheOrderInWhichTheyWereStarted) {
+  run([&]() -> task<> {
+    const auto h = spawn(with_task_group([&](task_group& g) -> task<int> {
+      g.spawn_background(&group::waiting, this, "1");
+      g.spawn(&group::waiting, this, "2");
+      g.spawn_background(&group::waiting, this, "3");
+      g.spawn(&group::waiting, this, "4");
+      co_await waiting("body");
+      co_return 1;
+    }));
+    co_await immediate();
+    h.cancel();
+    log(co_await end_of(h));
+  });
+  EXPECT_EQ(log.text(), "body gone > 1 gone > 2 gone > 3 gone > 4 gone > stopped");
+}
+
+TEST_P(group, Rule34ACancelThatComesWhileTheyEndDoesNotTakeTheValue) {
+  run([&]() -> task<> {
+    event may_end;
+    const auto h = spawn([&]() -> task<> {
+      const int value = co_await with_task_group([&](task_group& g) -> task<int> {
+        auto cleanup = [&]() -> task<> { co_await may_end.wait(); };
+        g.spawn_background(
+            [&, cleanup]() -> task<> { co_await finally(waiting("background"), cleanup); });
+        co_await next_tick();
+        co_return 7;
+      });
+      log("group " + std::to_string(value));
+      co_await next_tick();
+      log("not reached");
+    });
+    co_await immediate();
+    h.cancel();
+    co_await immediate();
+    EXPECT_FALSE(h.done());
+    may_end.set();
+    log(co_await end_of(h));
+  });
+  EXPECT_EQ(log.text(), "background gone > group 7 > stopped");
+}
+
+TEST_P(group, Rule34WhatIsSpawnedWhileTheyEndNeverBegins) {
+  run([&]() -> task<> {
+    co_await with_task_group([&](task_group& g) -> task<> {
+      auto cleanup = [&]() -> task<> {
+        const auto late = g.spawn(&group::waiting, this, "late");
+        const auto later = g.spawn_background(&group::waiting, this, "later");
+        log(co_await end_of(late));
+        log(co_await end_of(later));
+      };
+      g.spawn_background(
+          [&, cleanup]() -> task<> { co_await finally(waiting("background"), cleanup); });
+      co_await next_tick();
+    });
+    log("group");
+  });
+  EXPECT_EQ(log.text(), "background gone > stopped > stopped > group");
+}
+
+TEST_P(group, Rule34ItsHandleAndTheGroupsCancelEndThem) {
+  run([&]() -> task<> {
+    co_await with_task_group([&](task_group& g) -> task<> {
+      const auto first = g.spawn_background(&group::waiting, this, "first");
+      g.spawn_background(&group::waiting, this, "second");
+      co_await immediate();
+      first.cancel();
+      log(co_await end_of(first));
+      g.cancel();
+      log("cancelled");
+      g.spawn_background(&group::waiting, this, "third");  // never begins
+      co_await next_tick();
+      log("not reached");
+    });
+    log("group");
+  });
+  EXPECT_EQ(log.text(), "first gone > stopped > cancelled > second gone > group");
+}
+
+TEST_P(group, Rule34AndRule15TheirWorkMayStillWakeTheBody) {
+  run([&]() -> task<> {
+    event told;
+    co_await with_task_group([&](task_group& g) -> task<> {
+      g.spawn_background([&]() -> task<> {
+        co_await sleep_for(1ms);
+        told.set();
+        co_await waiting("background");
+      });
+      co_await told.wait();
+      log("told");
+    });
+  });
+  EXPECT_EQ(log.text(), "told > background gone");
+}
+
 }  // namespace
 }  // namespace eddy::test
