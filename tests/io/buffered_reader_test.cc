@@ -2,6 +2,8 @@
 #include <eddy/io/buffered_reader.h>
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -454,6 +456,59 @@ TEST_P(BufferedReaderTest, ABufferOfAnySizeGivesTheSameLines) {
       const result<void> written = co_await writing;
       EXPECT_TRUE(written);
     }
+  });
+}
+
+TEST_P(BufferedReaderTest, AnErrorInTheMiddleOfALineLosesNothingAndIsNotRepeated) {
+  run([]() -> task<void> {
+    scripted stream{{"one\nbegin", "reset", "ning\nlast"}};
+    buffered_reader reader(stream);
+    result<std::string> line = co_await reader.read_line();
+    EXPECT_EQ(line.value_or("?"), "one");
+    line = co_await reader.read_line();
+    EXPECT_EQ(line.error(), std::errc::connection_reset);
+    EXPECT_EQ(reader.buffered(), "begin");
+    line = co_await reader.read_line();
+    EXPECT_EQ(line.value_or("?"), "beginning");
+    line = co_await reader.read_until("\n");
+    EXPECT_EQ(line.error(), errc::end_of_stream);
+    EXPECT_EQ(reader.buffered(), "last");
+    line = co_await reader.read_line();
+    EXPECT_EQ(line.value_or("?"), "last");
+  });
+}
+
+TEST_P(BufferedReaderTest, WhatIsTooLongStaysTooLongUntilSomebodyTakesIt) {
+  run([]() -> task<void> {
+    scripted stream{{"0123456789\nnext\n"}};
+    buffered_reader reader(stream);
+    for (int i = 0; i < 3; ++i) {
+      const result<std::string> line = co_await reader.read_line(4);
+      EXPECT_EQ(line.error(), errc::message_too_long);
+    }
+    std::array<char, 6> some;
+    const result<void> exact = co_await reader.read_exactly(some);
+    EXPECT_TRUE(exact);
+    result<std::string> line = co_await reader.read_line(4);  // the rest of it
+    EXPECT_EQ(line.value_or("?"), "6789");
+    line = co_await reader.read_line(4);
+    EXPECT_EQ(line.value_or("?"), "next");
+  });
+}
+
+TEST_P(BufferedReaderTest, ALineOfManyReadsIsLookedAtOnce) {
+  run([]() -> task<void> {
+    // (Looked through from its beginning at every read, this would take minutes.)
+    const std::string sent = std::string(16 << 20, 'x') + "\nrest";
+    auto [near, far] = unix_stream::pair().value();
+    auto writing = spawn(write_all(far, sent));
+    buffered_reader reader(near, 64);
+    const result<std::string_view> line = co_await reader.view_line(SIZE_MAX);
+    EXPECT_EQ(line.value_or("?").size(), std::size_t{16} << 20);
+    const result<std::string> rest = co_await reader.read_until("t");
+    EXPECT_EQ(rest.value_or("?"), "res");
+    const result<void> written = co_await writing;
+    EXPECT_TRUE(written);
   });
 }
 
