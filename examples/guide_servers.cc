@@ -5,14 +5,13 @@
 #include <functional>
 #include <string>
 
-static eddy::task<> answer(eddy::tcp_stream stream, int& count) {
+// The end of the stream leaves it by ok(), and so does an error: both end this connection only.
+static eddy::task<eddy::result<void>> answer(eddy::tcp_stream stream, int& count) {
   eddy::buffered_reader lines(stream);
   for (;;) {
-    const auto line = co_await lines.read_line();
-    if (!line) co_return;  // the end of the stream, or an error
-    const std::string reply = "answer " + std::to_string(++count) + " to " + *line + "\n";
-    const auto sent = co_await eddy::write_all(stream, reply);
-    if (!sent) co_return;
+    const std::string line = co_await eddy::ok(lines.read_line());
+    const std::string reply = "answer " + std::to_string(++count) + " to " + line + "\n";
+    co_await eddy::ok(eddy::write_all(stream, reply));
   }
 }
 
@@ -27,12 +26,13 @@ static eddy::task<> ask(eddy::socket_address server, std::string question) {
 static eddy::task<> talk() {
   int count = 0;
   auto listener = eddy::tcp_listener::bind(eddy::socket_address::loopback(0)).value();
-  const auto server = eddy::spawn(eddy::serve(listener, answer, std::ref(count)));
+  const eddy::serve_options options{.connections_at_most = 1000, .keep_going = true};
+  const auto server = eddy::spawn(eddy::serve(listener, options, answer, std::ref(count)));
   co_await ask(listener.local_address(), "a question");
   co_await ask(listener.local_address(), "another question");
 
-  // no new connections; those that exist end in their own time
-  co_await eddy::ok(listener.close());
+  co_await eddy::ok(
+      listener.close());  // no new connections; those that exist end in their own time
   const auto end = co_await server;
   if (end) std::puts("all served");
 }
