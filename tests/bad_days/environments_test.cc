@@ -4,6 +4,7 @@
 #include "tests/support/backends.h"
 #include "tests/support/counting.h"
 #include "tests/support/deny.h"
+#include "tests/support/echo.h"
 #include "tests/support/temporary_directory.h"
 
 #include <array>
@@ -29,19 +30,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-task<void> echo(tcp_stream s) {
-  std::array<char, 512> buffer;
-  for (;;) {
-    const result<std::size_t> n = co_await s.read(buffer);
-    if (!n || *n == 0) co_return;
-    co_await ok(write_all(s, const_buffer(buffer.data(), *n)));
-  }
-}
-
-task<void> serve(tcp_listener& listener) {
-  for (;;) spawn(echo, co_await ok(listener.accept()));
-}
-
 task<void> talk(socket_address to, int number, int& right) {
   tcp_stream s = co_await ok(tcp_stream::connect(to));
   for (int round = 0; round < 20; ++round) {
@@ -58,7 +46,7 @@ task<void> talk(socket_address to, int number, int& right) {
 task<void> a_program(std::string path) {
   int right = 0;
   tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();
-  auto serving = spawn(serve, std::ref(listener));
+  auto serving = spawn(serve_echo, std::ref(listener));
   co_await with_task_group([&](task_group& group) -> task<> {
     for (int i = 0; i < 10; ++i) group.spawn(talk, listener.local_address(), i, std::ref(right));
     co_return;

@@ -1,6 +1,7 @@
 // Allocations, counted exactly: in the steady state nothing that a program does again and again
 // takes memory from the system.
 #include "tests/support/counted_memory.h"
+#include "tests/support/echo.h"
 #include "tests/support/runtime_test.h"
 #include "tests/support/soak.h"
 #include "tests/support/temporary_directory.h"
@@ -43,16 +44,6 @@ class allocations : public real_runtime {
 };
 EDDY_TEST_ON_REAL_BACKENDS(allocations);
 
-task<void> echo(tcp_stream& s) {
-  std::array<char, 64> buffer;
-  for (;;) {
-    const result<std::size_t> n = co_await s.read(buffer);
-    if (!n || *n == 0) co_return;
-    const result<void> sent = co_await write_all(s, const_buffer(buffer.data(), *n));
-    if (!sent) co_return;
-  }
-}
-
 TEST(counted_memory, SeesWhatIsTaken) {
   const allocation_count made;
   const auto bytes = memory_taken().bytes;
@@ -76,7 +67,7 @@ TEST_P(allocations, AnEchoOverTcpMakesNone) {
     auto accepted = spawn(listener.accept());
     tcp_stream client = (co_await tcp_stream::connect(listener.local_address())).value();
     tcp_stream server = (co_await accepted).value();
-    auto serving = spawn(echo, std::ref(server));
+    auto serving = spawn(echo_over<tcp_stream>, std::ref(server));
     const std::uint64_t made = co_await of([&]() -> task<> {
       std::array<char, 64> buffer{};
       co_await ok(write_all(client, buffer));
@@ -93,18 +84,7 @@ TEST_P(allocations, AHundredEchosAtOnceMakeNone) {
     std::vector<std::pair<unix_stream, unix_stream>> pairs;
     for (int i = 0; i < 100; ++i) pairs.push_back(unix_stream::pair().value());
     std::vector<join_handle<void>> serving;
-    for (auto& p : pairs) {
-      serving.push_back(spawn(
-          [](unix_stream& s) -> task<> {
-            std::array<char, 64> buffer;
-            for (;;) {
-              const result<std::size_t> n = co_await s.read(buffer);
-              if (!n || *n == 0) co_return;
-              co_await ok(write_all(s, const_buffer(buffer.data(), *n)));
-            }
-          },
-          std::ref(p.second)));
-    }
+    for (auto& p : pairs) serving.push_back(spawn(echo_over<unix_stream>, std::ref(p.second)));
     // All at once, and none waits for another.
     std::vector<std::uint64_t> made(pairs.size());
     std::vector<join_handle<void>> asking;

@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/sanitized.h"
+
 namespace eddy::detail {
 namespace {
 
@@ -123,11 +125,7 @@ class doorbell {
 
 TEST(Mailbox, ManySendersLoseNothingKeepTheirOrderAndRingOncePerSleep) {
   constexpr unsigned senders = 4;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  constexpr std::size_t each = 20'000;
-#else
-  constexpr std::size_t each = 50'000;
-#endif
+  constexpr std::size_t each = test::sanitized ? 20'000 : 50'000;
   mailbox box;
   // No atomic: the mailbox must order this write ("the doorbell is made") before any ring.
   doorbell* bell = nullptr;

@@ -22,21 +22,12 @@
 #include <vector>
 
 #include "runtime/mailbox.h"
+#include "tests/support/sanitized.h"
 
 namespace eddy::detail {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
+using test::sanitized;
 
 /// Something that work on the pool waits for, and that can be waited for until so much work does.
 class gate {

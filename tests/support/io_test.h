@@ -27,6 +27,7 @@
 #include <eddy/runtime/runtime.h>
 
 #include "tests/support/backends.h"
+#include "tests/support/echo.h"
 #include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
@@ -39,26 +40,6 @@ inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   // Without that of the listing.
   return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;
-}
-
-/// Sends back what comes, to the end.
-inline task<void> echo(tcp_stream s) {
-  std::array<char, 1000> buffer;
-  for (;;) {
-    const result<std::size_t> n = co_await s.read(buffer);
-    if (!n || *n == 0) break;
-    const result<void> written = co_await write_all(s, const_buffer(buffer.data(), *n));
-    if (!written) break;
-  }
-}
-
-/// So for each connection.
-inline task<void> serve_echo(tcp_listener& listener) {
-  for (;;) {
-    result<tcp_stream> s = co_await listener.accept();
-    if (!s) break;
-    spawn(echo, *std::move(s));
-  }
 }
 
 class io_test : public testing::TestWithParam<std::string> {

@@ -1,4 +1,4 @@
-// EDDY_SANITIZED: the program is built with AddressSanitizer or ThreadSanitizer, which have an
+// EDDY_SANITIZED and test::sanitized: the program is built with AddressSanitizer or ThreadSanitizer, which have an
 // allocator (and the latter a thread) of their own.
 #pragma once
 
@@ -9,3 +9,13 @@
 #define EDDY_SANITIZED 1
 #endif
 #endif
+
+namespace eddy::test {
+
+#ifdef EDDY_SANITIZED
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+}  // namespace eddy::test
