@@ -101,6 +101,9 @@ class backend {
 /// pool, may block as long as it takes.
 int execute(const request&, bool may_wait) noexcept;
 
+/// The clock of the kernel's world.
+time_point monotonic_now() noexcept;
+
 /// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its
 /// wake().
 struct backend_parts {

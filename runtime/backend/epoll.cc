@@ -599,12 +599,6 @@ void epoll_backend::wake() noexcept {
   errno = kept;
 }
 
-time_point epoll_backend::now() noexcept {
-  timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
-}
-
 epoll_backend::epoll_backend(const backend_parts& parts)
     : inbox_(parts.inbox), workers_(parts.workers) {
   entries_.resize(256);

@@ -25,7 +25,7 @@ class epoll_backend final : public backend {
   void run(turn&) override;
   int ask(const request&) noexcept override;
   void wake() noexcept override;
-  time_point now() noexcept override;
+  time_point now() noexcept override { return monotonic_now(); }
   int native_handle() noexcept override {
     hosted_ = true;
     return epoll_;

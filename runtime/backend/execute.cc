@@ -1,6 +1,7 @@
 // Requests as system calls, one line per verb: what the epoll backend attempts, what pool threads
 // run, and what every backend asks synchronously.
 #include <cerrno>
+#include <chrono>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
@@ -256,6 +258,12 @@ short waits_for(const request& r) noexcept {
 }
 
 }  // namespace
+
+time_point monotonic_now() noexcept {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
 
 /// What is attempted most often goes ahead of all others.
 int execute(const request& r, bool may_wait) noexcept {

@@ -1,5 +1,5 @@
 // The io_uring backend: one ring for each loop, one io_uring_enter a tick, which submits, waits and
-// carries the timeout. The only file of the library that knows liburing.
+// carries the timeout. (liburing is known to the files uring* alone.)
 //
 // What holds everywhere here:
 // - A submission entry, once written, is in flight, whatever the enter that should carry it
@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -41,13 +42,6 @@
 #include "runtime/pool.h"
 
 namespace eddy::detail {
-
-uring_enter_function uring_enter_hook = nullptr;
-
-int uring_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
-                std::size_t size) noexcept {
-  return io_uring_enter2(descriptor, submit, wait, flags, static_cast<sigset_t*>(argument), size);
-}
 
 namespace {
 
@@ -87,7 +81,7 @@ class uring final : public backend, uring_ring {
   void run(turn&) override;
   int ask(const request& r) noexcept override { return execute(r, false); }
   void wake() noexcept override;
-  time_point now() noexcept override;
+  time_point now() noexcept override { return monotonic_now(); }
   int native_handle() noexcept override;
   time_point again() noexcept override;
   const char* name() const noexcept override { return "io_uring"; }
@@ -161,9 +155,10 @@ class uring final : public backend, uring_ring {
   bool doorbell_armed_ = false;
   bool rung_ = false;   // by a wake() that came while nobody slept: it ends the next sleep
   bool slept_ = false;  // in this run()
-  bool lacks_workers_ =
-      false;               // the kernel could start no thread (RLIMIT_NPROC): files go to the pool
-  unsigned refusals_ = 0;  // enters in a row which the kernel had no room for
+  // The kernel could start no thread (RLIMIT_NPROC, or a signal came in between): so long files go
+  // to the pool.
+  time_point workers_again_ = time_point::min();
+  unsigned refusals_ = 0;      // enters in a row which the kernel had no room for
   std::size_t reported_ = 0;   // in this run()
   std::size_t may_raise_ = 0;  // operations inside that may raise SIGPIPE
   pipe_signal pipe_signal_;
@@ -295,6 +290,7 @@ void uring::take_over(turn& t) noexcept {
     for (operation* o = t.start.front(); o && few; o = t.start.after(*o))
       few = ++n <= few_operations;
   }
+  const bool lacks_workers = workers_again_ != time_point::min() && now() < workers_again_;
   unsigned full_lanes = 0;
   unsigned room = 0;
   bool full = false;
@@ -305,7 +301,7 @@ void uring::take_over(turn& t) noexcept {
       if (reported_ < t.limit) report(t, *o, execute(r, false));
       continue;
     }
-    if (!has_opcode[index(r.what)] || (lacks_workers_ && r.must_finish())) {
+    if (!has_opcode[index(r.what)] || (lacks_workers && r.must_finish())) {
       const unsigned lane = 1u << static_cast<unsigned>(r.lane);
       if (full_lanes & lane) continue;  // behind one that was refused: their order stays
       if (!to_pool(*o)) full_lanes |= lane;
@@ -557,42 +553,10 @@ time_point uring::pause_over() noexcept {
   return later(now(), std::chrono::milliseconds(1u << std::min(std::max(refusals_, 1u) - 1, 6u)));
 }
 
-/// The one place that calls io_uring_enter.
 int uring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
-  ring.sq.sqe_head = ring.sq.sqe_tail;
-  io_uring_smp_store_release(ring.sq.ktail, ring.sq.sqe_tail);
-  unsigned flags = enter_flags;
-  __kernel_timespec ts{};
-  io_uring_getevents_arg extra{};
-  void* argument = nullptr;
-  std::size_t size = _NSIG / 8;
-  if (wait) {
-    flags |= sleep_flags;
-    if (until != time_point::max()) {
-      auto ns = until.time_since_epoch().count();
-      if (absolute_timeouts) {
-        flags |= uring_abi::enter_abs_timer;
-      } else {
-        ns -= now().time_since_epoch().count();
-      }
-      if (ns <= 0) {
-        wait = 0;
-      } else {
-        flags |= IORING_ENTER_EXT_ARG;
-        ts.tv_sec = ns / 1'000'000'000;
-        ts.tv_nsec = ns % 1'000'000'000;
-        extra.sigmask_sz = _NSIG / 8;
-        extra.ts = reinterpret_cast<std::uintptr_t>(&ts);
-        argument = &extra;
-        size = sizeof extra;
-      }
-    }
-  }
   ++counts_.enters;
-  const uring_enter_function call = uring_enter_hook ? uring_enter_hook : uring_enter;
   if (may_raise_) pipe_signal_.block();
-  const int answer =
-      call(static_cast<unsigned>(ring.enter_ring_fd), submit, wait, flags, argument, size);
+  const int answer = uring_ring::enter(submit, wait, until);
   // Without DEFER_TASKRUN the kernel may go on with a write at the end of any system call.
   if (ring.flags & IORING_SETUP_DEFER_TASKRUN) pipe_signal_.unblock();
   return answer;
@@ -634,7 +598,7 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
     return put_back(i);
   }
   if (!o.cancel_asked && found_no_worker(r, result) && !(s.done && is_taken_by_parts(r))) {
-    lacks_workers_ = lacks_workers_ || result == -ECANCELED;
+    if (result == -ECANCELED) workers_again_ = later(now(), std::chrono::seconds(1));
     take_out(i);
     if (!to_pool(o)) t.start.push(o);
     return;
@@ -666,12 +630,6 @@ void uring::wake() noexcept {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(doorbell_, &one, sizeof one);
   errno = saved;
-}
-
-time_point uring::now() noexcept {
-  timespec ts;
-  ::clock_gettime(CLOCK_MONOTONIC, &ts);
-  return time_point(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
 int uring::native_handle() noexcept {

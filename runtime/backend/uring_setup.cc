@@ -1,4 +1,4 @@
-// A ring is made: the flags and sizes that this kernel takes, and what it can do.
+// A ring is made and entered: the flags and sizes that this kernel takes, and what it can do.
 #include "runtime/backend/uring_setup.h"
 
 #include <liburing.h>
@@ -13,6 +13,13 @@
 #include "runtime/backend/uring_abi.h"
 
 namespace eddy::detail {
+
+uring_enter_function uring_enter_hook = nullptr;
+
+int uring_enter(unsigned descriptor, unsigned submit, unsigned wait, unsigned flags, void* argument,
+                std::size_t size) noexcept {
+  return io_uring_enter2(descriptor, submit, wait, flags, static_cast<sigset_t*>(argument), size);
+}
 
 namespace {
 
@@ -37,6 +44,40 @@ bool understands(const uring_ring& made, unsigned flags) noexcept {
 }
 
 }  // namespace
+
+int uring_ring::enter(unsigned submit, unsigned wait, time_point until) noexcept {
+  ring.sq.sqe_head = ring.sq.sqe_tail;
+  io_uring_smp_store_release(ring.sq.ktail, ring.sq.sqe_tail);
+  unsigned flags = enter_flags;
+  __kernel_timespec ts{};
+  io_uring_getevents_arg extra{};
+  void* argument = nullptr;
+  std::size_t size = _NSIG / 8;
+  if (wait) {
+    flags |= sleep_flags;
+    if (until != time_point::max()) {
+      auto ns = until.time_since_epoch().count();
+      if (absolute_timeouts) {
+        flags |= uring_abi::enter_abs_timer;
+      } else {
+        ns -= monotonic_now().time_since_epoch().count();
+      }
+      if (ns <= 0) {
+        wait = 0;
+      } else {
+        flags |= IORING_ENTER_EXT_ARG;
+        ts.tv_sec = ns / 1'000'000'000;
+        ts.tv_nsec = ns % 1'000'000'000;
+        extra.sigmask_sz = _NSIG / 8;
+        extra.ts = reinterpret_cast<std::uintptr_t>(&ts);
+        argument = &extra;
+        size = sizeof extra;
+      }
+    }
+  }
+  const uring_enter_function call = uring_enter_hook ? uring_enter_hook : uring_enter;
+  return call(static_cast<unsigned>(ring.enter_ring_fd), submit, wait, flags, argument, size);
+}
 
 void make_ring(uring_ring& made, unsigned entries, const uring_limits& limits) {
   constexpr unsigned base = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;

@@ -22,6 +22,10 @@ struct uring_ring {
   unsigned enter_flags = IORING_ENTER_GETEVENTS;
   unsigned sleep_flags = 0;
   bool absolute_timeouts = false;  // timeouts are points in time
+
+  /// The one place that calls io_uring_enter: what it consumed, or -errno. All that is in the ring
+  /// is offered, whatever `submit`.
+  int enter(unsigned submit, unsigned wait, time_point until) noexcept;
 };
 
 /// Strips flags that this kernel does not know, one by one, and halves the entries where there is
