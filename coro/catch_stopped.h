@@ -28,7 +28,7 @@ class catch_stopped_awaiter : public scope<catch_stopped_awaiter<A>, A> {
   template <class, class, bool>
   friend class scope;
   static constexpr const char* name = "catch_stopped";
-  void ended(auto&) noexcept { this->deliver(); }
+  void ended(auto&) noexcept { this->stop_or_deliver(false); }
 };
 
 }  // namespace detail

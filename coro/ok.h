@@ -55,8 +55,8 @@ class ok_awaiter : public scope<ok_awaiter<A>, A> {
     if (!p.inline_start) go_on_after(p);
   }
   bool stays_after_start() noexcept {
+    if (!leaves_task()) return this->stays(this->body_.inner.stop_requested);
     this->leave();
-    if (!leaves_task()) return false;
     leave_task();
     return true;
   }

@@ -90,8 +90,7 @@ class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
       this->stop();
       return true;
     }
-    this->leave();
-    return false;
+    return this->stays(this->body_.inner.stop_requested);
   }
   void ended(auto& which) noexcept {
     if (static_cast<void*>(&which) == static_cast<void*>(&this->body_) && !start_cleanup()) return;

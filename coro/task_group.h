@@ -218,8 +218,7 @@ class group_awaiter : boundary {
       stop();
       return true;
     }
-    leave();
-    return false;
+    return stays(group_.stopping);
   }
   T await_resume() {
     if (group_.error_) std::rethrow_exception(std::move(group_.error_));
@@ -277,7 +276,7 @@ class group_awaiter : boundary {
     if (stops()) [[unlikely]] {
       stop();
     } else {
-      deliver();
+      deliver(group_.stopping);
     }
   }
 

@@ -91,7 +91,7 @@ class when_awaiter : when_boundary {
     const bool all =
         std::apply([](auto&... x) { return (... && (x.out.how() == ending::value)); }, branches_);
     if (error || (Which == when::any ? decided : all)) {
-      deliver();
+      deliver(is_decided());
     } else {
       stop();
     }
@@ -197,7 +197,7 @@ class when_all_vector_awaiter : when_boundary {
     if (started_ < tasks_.size()) begin_later();
     if (--left) return;
     if (error || !stopped_) {
-      deliver();
+      deliver(is_decided());
     } else {
       stop();
     }

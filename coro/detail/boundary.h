@@ -135,13 +135,33 @@ struct boundary : work, awaiter_tag {
     p.of->leaf = this;
   }
   void leave() noexcept { above().leaf = nullptr; }
-  void deliver() noexcept {
+  /// Goes on above. `after_stop`: a chain below was asked to stop.
+  void deliver(bool after_stop) noexcept {
+    if (queues(after_stop)) return;
     leave();
     resume_next(waiter());
+  }
+  /// The same in await_suspend, where all has ended at once. True: it stays suspended.
+  bool stays(bool after_stop) noexcept {
+    if (queues(after_stop)) return true;
+    leave();
+    return false;
   }
   void stop() noexcept {
     leave();
     unwind_next(waiter());
+  }
+
+ private:
+  /// What goes on after a stop, or in a chain that is stopping, is a microtask (nothing there waits
+  /// for anything, so a loop around it would hold up the loop for ever): with the budget spent it
+  /// queues.
+  bool queues(bool after_stop) noexcept {
+    if (!(after_stop || above().stop_requested)) [[likely]]
+      return false;
+    if (current_loop->charge()) return false;
+    current_loop->make_ready(*this);
+    return true;
   }
 };
 
@@ -374,10 +394,7 @@ class scope : protected boundary {
   template <class P>
   void entered() noexcept {}
   /// The body has ended at once. True: the task stays suspended all the same.
-  bool stays_after_start() noexcept {
-    leave();
-    return false;
-  }
+  bool stays_after_start() noexcept { return stays(body_.inner.stop_requested); }
   void suspended() noexcept {}
   void ask(ask_list& asked) noexcept { asked.ask(body_.inner); }
   const chain& below() const noexcept { return body_.inner; }
@@ -386,7 +403,7 @@ class scope : protected boundary {
     if (stops) {
       stop();
     } else {
-      deliver();
+      deliver(body_.inner.stop_requested);
     }
   }
   branch<A, Self, AsItIs> body_;
