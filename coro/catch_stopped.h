@@ -40,7 +40,7 @@ class catch_stopped_awaiter : public scope<catch_stopped_awaiter<A>, A> {
 /// Errors      exceptions pass
 /// Cancel      reaches what is awaited inside
 /// Lifetime    `aw` is kept in the awaitable
-template <detail::our_awaitable A>
+template <detail::awaitable A>
 auto catch_stopped(A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
   return detail::scope_awaitable<detail::catch_stopped_awaiter, A>(std::forward<A>(aw));

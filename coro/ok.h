@@ -82,7 +82,7 @@ class ok_awaiter : public scope<ok_awaiter<A>, A> {
 /// Errors      the result's error, as above
 /// Cancel      reaches what is awaited
 /// Lifetime    `aw` is kept in the awaitable
-template <detail::our_awaitable A>
+template <detail::awaitable A>
   requires detail::is_result<detail::result_of<A>>
 auto ok(A&& aw) {
   EDDY_SAFE_TEMPORARY(A);

@@ -120,7 +120,7 @@ class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
 /// Errors      exceptions pass
 /// Cancel      does not reach in; the task stops at its next suspension afterwards
 /// Lifetime    `aw` is kept in the awaitable
-template <detail::our_awaitable A>
+template <detail::awaitable A>
 auto shield(A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
   return detail::scope_awaitable<detail::shield_awaiter, A>(std::forward<A>(aw));
@@ -134,7 +134,7 @@ auto shield(A&& aw) {
 ///             exception of the cleanup after one of `aw` is dropped)
 /// Cancel      reaches `aw`, not the cleanup
 /// Lifetime    both are kept in the awaitable
-template <detail::our_awaitable A, class F>
+template <detail::awaitable A, class F>
 auto finally(A&& aw, F&& cleanup) {
   constexpr bool is_cleanup = std::is_invocable_r_v<task<>, std::decay_t<F>&>;
   static_assert(is_cleanup, "finally: the cleanup is a function () that gives a task<void>");

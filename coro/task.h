@@ -24,10 +24,15 @@ namespace detail {
 struct awaiter_tag {};
 template <class A>
 concept has_co_await = requires(A&& a) { static_cast<A&&>(a).operator co_await(); };
+/// (Found by its argument alone: what stands in front of the user's co_await is not seen from here.)
+template <class A>
+concept has_free_co_await = requires(A&& a) { operator co_await(static_cast<A&&>(a)); };
 template <class A>
 decltype(auto) get_awaiter(A&& a) {
   if constexpr (has_co_await<A>) {
     return static_cast<A&&>(a).operator co_await();
+  } else if constexpr (has_free_co_await<A>) {
+    return operator co_await(static_cast<A&&>(a));
   } else {
     return static_cast<A&&>(a);
   }
@@ -36,6 +41,14 @@ template <class A>
 using awaiter_of = decltype(get_awaiter(std::declval<A>()));
 template <class A>
 concept our_awaitable = std::is_base_of_v<awaiter_tag, std::remove_cvref_t<awaiter_of<A>>>;
+/// Ours, or what a frame of any kind can await.
+template <class A>
+concept awaitable = our_awaitable<A> || requires(std::remove_reference_t<awaiter_of<A>>& awaiter,
+                                                 std::coroutine_handle<> h) {
+  static_cast<bool>(awaiter.await_ready());
+  awaiter.await_suspend(h);
+  awaiter.await_resume();
+};
 
 template <class A>
 class foreign_awaiter;  // coro/detail/foreign.h, at the end of this file
@@ -71,9 +84,19 @@ struct task_promise : promise_base {
     return get_awaiter(const_cast<std::remove_cvref_t<A>&&>(a));
   }
   template <class A>
-    requires(!our_awaitable<A> && !our_awaitable<std::remove_cvref_t<A>>)
+    requires(awaitable<A> && !our_awaitable<A> && !our_awaitable<std::remove_cvref_t<A>>)
   foreign_awaiter<A> await_transform(A&& a) const {
     return foreign_awaiter<A>(static_cast<A&&>(a));
+  }
+  template <class A>
+    requires(!awaitable<A> && !our_awaitable<std::remove_cvref_t<A>>)
+  std::suspend_never await_transform(A&&) const noexcept {
+    static_assert(
+        std::is_void_v<A>,
+        "this cannot be awaited: it has neither await_ready, await_suspend (which takes a "
+        "std::coroutine_handle<>) and await_resume, nor an operator co_await, as a member "
+        "or in the namespace of its type");
+    return {};
   }
 };
 

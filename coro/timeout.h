@@ -99,7 +99,7 @@ using timeout_awaitable = scope_awaitable<timeout_awaiter, A, time_point, durati
 /// Cancel      reaches what is awaited; if the task was asked to stop as well, it stops
 /// Lifetime    `aw` is kept in the awaitable
 /// Cost        one timer, none where it does not suspend
-template <detail::our_awaitable A>
+template <detail::awaitable A>
 auto with_timeout(detail::any_duration after, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
   return detail::timeout_awaitable<A>(std::forward<A>(aw), time_point{}, after.value, true);
@@ -111,7 +111,7 @@ auto with_timeout(detail::any_duration after, A&& aw) {
 /// Errors      as with_timeout
 /// Cancel      as with_timeout
 /// Lifetime    as with_timeout
-template <detail::our_awaitable A>
+template <detail::awaitable A>
 auto with_deadline(detail::any_time_point<clock> deadline, A&& aw) {
   EDDY_SAFE_TEMPORARY(A);
   return detail::timeout_awaitable<A>(std::forward<A>(aw), deadline.value, duration{}, false);

@@ -252,7 +252,7 @@ class [[nodiscard]] when_all_vector_awaitable {
 /// Cancel      reaches all; if one of them was stopped by it, the whole stops. (Where partial
 ///             results must survive: a group)
 /// Lifetime    all are kept in the awaitable
-template <detail::our_awaitable... A>
+template <detail::awaitable... A>
 auto when_all(A&&... aw) {
   (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
   return detail::when_awaitable<detail::when::all, A...>(std::forward<A>(aw)...);
@@ -280,7 +280,7 @@ auto when_all(std::vector<task<T>> tasks, std::size_t at_most = static_cast<std:
 ///             dropped
 /// Cancel      reaches all; if any has a value the tuple is delivered, else the task stops
 /// Lifetime    all are kept in the awaitable
-template <detail::our_awaitable... A>
+template <detail::awaitable... A>
 auto when_any(A&&... aw) {
   (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
   return detail::when_awaitable<detail::when::any, A...>(std::forward<A>(aw)...);

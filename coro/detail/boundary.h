@@ -236,6 +236,18 @@ class branch_root {
   Host* host_;
 };
 
+/// How an `A` is awaited in a frame of ours.
+template <class A>
+struct awaiter_in_frame {
+  using type = foreign_awaiter<A>;
+  static type make(A&& a) { return type(static_cast<A&&>(a)); }
+};
+template <our_awaitable A>
+struct awaiter_in_frame<A> {
+  using type = awaiter_of<A>;
+  static type make(A&& a) { return get_awaiter(static_cast<A&&>(a)); }
+};
+
 /// A branch that awaits an `A` (an rvalue- or lvalue-reference type): a hand-written frame stands
 /// for its outermost. AsItIs: a reference is passed on; else its value is kept.
 template <class A, class Host, bool AsItIs = false>
@@ -243,7 +255,7 @@ class branch
     : public branch_root<Host, branch<A, Host, AsItIs>,
                          std::conditional_t<AsItIs, passed_on<raw_result_of<A>>, result_of<A>>> {
  public:
-  using awaiter_type = awaiter_of<A>;
+  using awaiter_type = typename awaiter_in_frame<A>::type;
   using raw = raw_result_of<A>;
 
   explicit branch(A source) noexcept : source_(static_cast<A>(source)) {}
@@ -260,7 +272,8 @@ class branch
     const typename branch::now_running running(this->inner);
     try {
       if constexpr (made)
-        new (static_cast<void*>(&awaiter_)) awaiter_type(get_awaiter(static_cast<A>(source_)));
+        new (static_cast<void*>(&awaiter_))
+            awaiter_type(awaiter_in_frame<A>::make(static_cast<A>(source_)));
       started_ = true;
       if (!awaiter().await_ready()) {
         const auto h = std::coroutine_handle<promise_base>::from_promise(frame_.promise);

@@ -64,7 +64,8 @@ class foreign_awaiter : public work, public awaiter_tag {
   }
   kept make() {
     if constexpr (std::is_reference_v<awaiter_of<A>>) {
-      return source_;
+      auto&& leads_to = get_awaiter(static_cast<A&&>(source_));
+      return leads_to;
     } else {
       return get_awaiter(static_cast<A&&>(source_));
     }
