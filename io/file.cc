@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace eddy {
 
@@ -14,9 +15,10 @@ namespace {
 
 using namespace detail;
 
-constexpr io_kind open_kind = make_io_kind("file::open", io_slot::shared, false);
-constexpr io_kind read_at_kind = make_io_kind("file::read_at", io_slot::shared, false);
-constexpr io_kind write_at_kind = make_io_kind("file::write_at", io_slot::shared, false);
+constexpr io_kind read_at_kind =
+    make_io_kind("file::read_at", io_slot::shared, false, &in_parts<shared_io_wait>::reported);
+constexpr io_kind write_at_kind =
+    make_io_kind("file::write_at", io_slot::shared, false, &in_parts<shared_io_wait>::reported);
 constexpr io_kind status_kind = make_io_kind("file::status", io_slot::shared, false);
 constexpr io_kind size_kind = make_io_kind("file::size", io_slot::shared, false);
 constexpr io_kind truncate_kind = make_io_kind("file::truncate", io_slot::shared, false);
@@ -32,14 +34,16 @@ request plain(verb what) noexcept {
   return r;
 }
 
-request at_offset(verb what, const void* address, std::size_t size, std::uint64_t offset) noexcept {
+request at_offset(verb what, const void* address, std::uint64_t offset) noexcept {
   request r = plain(what);
-  r.seekable = true;
+  r.through = nature::file;
   r.address = address_of(address);
-  r.length = length_of(size);
   r.offset = offset;
   return r;
 }
+
+/// The kernel counts offsets with a sign, and one of -1 means something else to it.
+constexpr std::uint64_t most_offset = std::numeric_limits<std::int64_t>::max();
 
 /// 0 where the combination means nothing. (Unlike O_RDONLY, no flag is zero here: O_CLOEXEC is
 /// always set.)
@@ -48,7 +52,10 @@ std::uint32_t open_flags(open_mode mode) noexcept {
   const bool writes = has(mode, open_mode::write) || has(mode, open_mode::append);
   if (!reads && !writes) return 0;
   if (has(mode, open_mode::truncate) && !writes) return 0;
-  int flags = O_CLOEXEC | O_NOCTTY | (reads && writes ? O_RDWR : reads ? O_RDONLY : O_WRONLY);
+  int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+              (reads && writes ? O_RDWR
+               : reads         ? O_RDONLY
+                               : O_WRONLY);
   if (has(mode, open_mode::append)) flags |= O_APPEND;
   if (has(mode, open_mode::create)) flags |= O_CREAT;
   if (has(mode, open_mode::truncate)) flags |= O_TRUNC;
@@ -63,67 +70,187 @@ std::uint32_t open_flags(open_mode mode) noexcept {
 
 detail::awaited_once<file::open_wait> file::open(std::string path, open_mode mode,
                                                  unsigned permissions) noexcept {
+  static constexpr io_kind kind = make_io_kind("file::open", io_slot::shared, false,
+                                               &open_wait::reported, &open_wait::interrupt);
   request r = plain(verb::open);
   r.options = open_flags(mode);
   r.length = permissions;
-  return awaited_once<open_wait>(open_kind, r, r.options ? 0 : -EINVAL, std::move(path));
+  return awaited_once<open_wait>(kind, r, r.options ? 0 : -EINVAL, std::move(path));
 }
+
+file::open_wait::open_wait(const io_kind& kind, const request& r, int refusal,
+                           std::string path) noexcept
+    : path_wait(kind, r, refusal, std::move(path)), flags_(r.options) {}
 
 result<file> file::open_wait::await_resume() const noexcept {
   if (result < 0) return from_errno(-result);
-  return file(descriptor(result, descriptor::kind::file), ask.options & O_APPEND);
+  const nature through = nature_of(examined_);
+  return file(descriptor(result, descriptor::kind::file, through),
+              flags_ & O_APPEND ? position::appended : position::own,
+              through == nature::file || (examined_ & examined::offsets));
+}
+
+void file::open_wait::reported(work* w) noexcept {
+  auto& self = static_cast<open_wait&>(of(w));
+  if (self.settled || !self.goes_on()) finish(w);
+}
+
+/// False: it has ended.
+bool file::open_wait::goes_on() noexcept {
+  const bool looked = std::exchange(ask.options, flags_) != flags_;
+  if (result >= 0) return looked ? found(result) : opened(result);
+  if (looked || (result != -ENXIO && result != -EAGAIN)) return false;
+  if (result == -EAGAIN) return pause();  // a lease that its holder is asked to give up
+  ask.options = O_PATH | O_CLOEXEC;       // what is it that cannot be opened to write?
+  return begin_again();
+}
+
+/// It came without waiting, whatever it is.
+bool file::open_wait::opened(int number) noexcept {
+  examined_ = examine_here(number, flags_);
+  if (examined_ < 0) {
+    close_here(number);
+    result = examined_;
+    return false;
+  }
+  if (!(examined_ & examined::pipe) || (flags_ & O_ACCMODE) != O_RDONLY) return false;
+  half_ = number;
+  return !is_written() && pause();
+}
+
+/// A pipe that nobody reads has to be waited for; a socket or device says no.
+bool file::open_wait::found(int number) noexcept {
+  const int what = examine_here(number);
+  close_here(number);
+  result = -ENXIO;
+  return what >= 0 && (what & examined::pipe) && pause();
+}
+
+/// Where the pipe has a writer now, the open is over.
+bool file::open_wait::is_written() noexcept {
+  request r = plain(verb::has_writer);
+  r.descriptor = half_;
+  if (ask_here(r) == 0) return false;
+  result = std::exchange(half_, -1);
+  return true;
+}
+
+/// False: it was asked to end meanwhile.
+bool file::open_wait::pause() noexcept {
+  if (cancel_asked || waiter_of(*this).of->stop_requested) {
+    give_up();
+    return false;
+  }
+  constexpr unsigned most_doublings = 6;
+  const auto length = std::chrono::milliseconds(1u << pauses_);
+  pauses_ = std::min(pauses_ + 1, most_doublings);
+  paused = true;
+  pause_.type = &pause_over;
+  pause_.context = context;
+  pause_.of = this;
+  home().start_timer(pause_, later(home().now(), length), wait_in_background(this));
+  return true;
+}
+
+constinit const work_type file::open_wait::pause_over{
+    [](work* w) noexcept {
+      open_wait& self = *static_cast<pause_timer*>(static_cast<linked_work*>(w))->of;
+      self.paused = false;
+      if (self.half_ < 0) {
+        self.begin();
+      } else if (self.is_written() || !self.pause()) {
+        finish(&self);
+      }
+    },
+    &wait_in_background};
+
+/// Nothing has come of it.
+void file::open_wait::give_up() noexcept {
+  if (half_ >= 0) close_here(std::exchange(half_, -1));
+  cancel_asked = true;
+  result = -ECANCELED;
+}
+
+void file::open_wait::interrupt(io_wait& w) noexcept {
+  auto& self = static_cast<open_wait&>(w);
+  self.paused = false;
+  self.home().cancel_timer(self.pause_, wait_in_background(&self));
+  self.give_up();
+  make_ready(self);
+}
+
+result<file> file::adopt(int number) noexcept {
+  const int what = examine_here(number);
+  if (what < 0) return from_errno(-what);
+  const bool has_offsets = nature_of(what) == nature::file || (what & examined::offsets);
+  return file(adopted(number, what), position::shared, has_offsets);
 }
 
 // ---- By offset ---------------------------------------------------------------------------------
 
-detail::file_operation<std::size_t> file::read_at(mutable_buffer b, std::uint64_t offset) noexcept {
-  return file_operation<std::size_t>(&descriptor_, read_at_kind,
-                                     at_offset(verb::read, b.data(), b.size(), offset));
+detail::file_transfer file::at(const io_kind& kind, verb what, const void* address,
+                               std::size_t size, std::uint64_t offset) noexcept {
+  int refusal = 0;
+  if (descriptor_.usable()) {
+    const bool too_far = offset > most_offset || size > most_offset - offset;
+    refusal = !has_offsets_ ? -ESPIPE : too_far ? -EINVAL : 0;
+  }
+  return file_transfer(descriptor_, kind, at_offset(what, address, offset), refusal, size);
 }
-detail::file_operation<std::size_t> file::write_at(const_buffer b, std::uint64_t offset) noexcept {
-  return file_operation<std::size_t>(&descriptor_, write_at_kind,
-                                     at_offset(verb::write, b.data(), b.size(), offset));
+
+detail::file_transfer file::read_at(mutable_buffer b, std::uint64_t offset) noexcept {
+  return at(read_at_kind, verb::read, b.data(), b.size(), offset);
+}
+detail::file_transfer file::write_at(const_buffer b, std::uint64_t offset) noexcept {
+  return at(write_at_kind, verb::write, b.data(), b.size(), offset);
 }
 
 // ---- At the position ---------------------------------------------------------------------------
 
-namespace {
-constexpr io_kind make_position_kind(const char* name, void (*run)(work*) noexcept) noexcept {
-  return make_io_kind(name, io_slot::positioned, true, run);
-}
-}  // namespace
-
 detail::awaited_once<file::position_wait> file::read(mutable_buffer b) noexcept {
-  static constexpr io_kind kind = make_position_kind("file::read", &position_wait::reported);
-  return awaited_once<position_wait>(*this, kind, at_offset(verb::read, b.data(), b.size(), 0));
+  static constexpr io_kind kind =
+      make_io_kind("file::read", io_slot::positioned, true, &position_wait::reported);
+  return awaited_once<position_wait>(*this, kind, at_offset(verb::read, b.data(), 0), b.size());
 }
 detail::awaited_once<file::position_wait> file::write(const_buffer b) noexcept {
-  static constexpr io_kind kind = make_position_kind("file::write", &position_wait::reported);
-  return awaited_once<position_wait>(*this, kind, at_offset(verb::write, b.data(), b.size(), 0));
+  static constexpr io_kind kind =
+      make_io_kind("file::write", io_slot::positioned, true, &position_wait::reported);
+  return awaited_once<position_wait>(*this, kind, at_offset(verb::write, b.data(), 0), b.size());
 }
 
 void file::position_wait::begin_at_position() noexcept {
-  ask.seekable = !file_->is_stream_;
-  ask.offset = file_->is_stream_ ? current_position : file_->position_;
+  if (file_->is_stream()) {
+    become_stream();
+  } else {
+    ask.offset = file_->kept_ == position::shared ? current_position : file_->position_;
+  }
   begin_io();
 }
 
-/// What has no offsets says so, having done nothing; from then on it is a stream.
+void file::position_wait::become_stream() noexcept {
+  ask.through = file_->descriptor_.through();
+  ask.lane = pool_lane::streams;
+  ask.offset = current_position;
+  ask.length = stream_length(ask.through, ask.length);
+}
+
+/// Some of what looks like a file has no offsets (files of the kernel's that go on for ever): it
+/// says so, having done nothing; from then on it is a stream.
 void file::position_wait::reported(work* w) noexcept {
   auto& self = static_cast<position_wait&>(of(w));
-  if (self.claimed && self.result == -ESPIPE && self.ask.seekable) {
-    self.file_->is_stream_ = true;
-    self.ask.seekable = false;
-    self.ask.offset = current_position;
+  if (self.claimed && self.result == -ESPIPE && self.ask.is_file()) {
+    self.file_->descriptor_.set_nature(nature::shared_device);
+    self.file_->has_offsets_ = false;
+    self.become_stream();
     if (self.begin_again()) return;
   }
-  finish(w);
+  if (!self.goes_on()) finish(w);
 }
 
 result<std::size_t> file::position_wait::await_resume() const noexcept {
-  if (result < 0) return from_errno(-result);
-  const auto moved = static_cast<std::size_t>(result);
-  if (ask.what == verb::read || !file_->appends_) file_->position_ += moved;
+  const eddy::result<std::size_t> moved = in_parts::await_resume();
+  if (moved && (ask.what == verb::read || file_->kept_ != position::appended))
+    file_->position_ += *moved;
   return moved;
 }
 
@@ -154,7 +281,8 @@ result<std::uint64_t> file::size_wait::await_resume() const noexcept {
 detail::file_operation<void> file::truncate(std::uint64_t size) noexcept {
   request r = plain(verb::truncate);
   r.offset = size;
-  return file_operation<void>(&descriptor_, truncate_kind, r);
+  const int refusal = descriptor_.usable() && size > most_offset ? -EINVAL : 0;
+  return file_operation<void>(&descriptor_, truncate_kind, r, refusal);
 }
 
 detail::file_operation<void> file::sync() noexcept {
@@ -181,11 +309,11 @@ task<result<std::string>> read_file(std::string path) {
   std::size_t filled = 0;
   for (;;) {
     if (filled == content.size()) content.resize(content.size() * 2);
-    const std::size_t wanted = length_of(content.size() - filled);
+    const std::size_t wanted = content.size() - filled;
     const result<std::size_t> n = co_await f.read(mutable_buffer(content.data() + filled, wanted));
     if (!n) co_return n.error();
     filled += *n;
-    if (*n == 0 || (*n < wanted && !f.is_stream_)) break;
+    if (*n == 0 || (*n < wanted && !f.is_stream())) break;
   }
   content.resize(filled);
   co_return content;

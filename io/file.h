@@ -15,6 +15,7 @@
 #include <eddy/io/detail/path.h>
 #include <eddy/io/file_information.h>
 #include <eddy/runtime/result.h>
+#include <eddy/runtime/timers.h>
 
 namespace eddy {
 
@@ -50,13 +51,15 @@ class file {
   class size_wait;
 
  public:
-  /// Opens `path`. What it makes has `permissions`, less the process's umask.
+  /// Opens `path`. What it makes has `permissions`, less the process's umask. A named pipe is open
+  /// once its other end is open as well (to read and write: at once).
   ///
   /// Result      the file, its position at the beginning
   /// Errors      no_such_file_or_directory, permission_denied, is_a_directory (to write),
   ///             not_a_directory, file_exists, too_many_files_open, …; invalid_argument: neither
   ///             read, write nor append; truncate without write; a '\0' in the path
-  /// Cancel      not begun: stops the task. Begun: waited for, and the file is delivered
+  /// Cancel      not begun, or waiting for the other end of a pipe: stops the task. Begun: waited
+  ///             for, and the file is delivered
   /// Lifetime    the path is kept in the awaitable
   static detail::awaited_once<open_wait> open(std::string path, open_mode mode,
                                               unsigned permissions = 0666) noexcept;
@@ -67,23 +70,25 @@ class file {
   ///             0: there
   /// Errors      is_a_directory, io_error, …; bad_file_descriptor: not open to read, or closed;
   ///             invalid_seek: it has no offsets (a pipe, a terminal); invalid_argument: an empty
-  ///             buffer; operation_canceled: another task closes it, and nothing was done
+  ///             buffer, an end beyond 2^63 - 1; operation_canceled: another task closes it, and
+  ///             nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the bytes are delivered
   /// Lifetime    file and buffer must outlive the await; until then the buffer is the kernel's
-  detail::file_operation<std::size_t> read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
+  detail::file_transfer read_at(mutable_buffer buffer, std::uint64_t offset) noexcept;
 
   /// Writes at `offset` (opened with append: at the end), all of the data where there is room.
   ///
   /// Result      bytes taken from the front of `data`: fewer than its size only where an error came
   ///             after some; 0 where it is empty
   /// Errors      no_space_on_device, file_too_large, io_error, …; bad_file_descriptor: not open to
-  ///             write, or closed; operation_canceled: another task closes it, and nothing was done
+  ///             write, or closed; invalid_seek, invalid_argument: as read_at;
+  ///             operation_canceled: another task closes it, and nothing was done
   /// Cancel      not begun: stops the task. Begun: waited for, and the number is delivered
   /// Lifetime    file and data must outlive the await, the data unchanged
-  detail::file_operation<std::size_t> write_at(const_buffer data, std::uint64_t offset) noexcept;
+  detail::file_transfer write_at(const_buffer data, std::uint64_t offset) noexcept;
 
-  /// Reads at this object's position, which moves behind what was read. What has no offsets (a
-  /// pipe, a terminal) is read as a stream: at least one byte, 0 at its end, and it can be
+  /// Reads at this object's position, which moves behind what was read. A pipe, a terminal or a
+  /// device is read as a stream: what is there, at least one byte, 0 at its end, and it can be
   /// cancelled.
   ///
   /// Result      as read_at
@@ -93,8 +98,8 @@ class file {
   detail::awaited_once<position_wait> read(mutable_buffer buffer) noexcept;
 
   /// Writes at this object's position, which moves behind what was written; opened with append, at
-  /// the end, and the position stays. What has no offsets is written as a stream: at least one
-  /// byte.
+  /// the end, and the position stays. A pipe, a terminal or a device is written as a stream: at least
+  /// one byte.
   ///
   /// Result      as write_at
   /// Errors      as write_at; broken_pipe
@@ -160,27 +165,66 @@ class file {
   /// The descriptor; -1 once closed. It stays the file's.
   int native_handle() const noexcept { return descriptor_.number(); }
 
+  /// Gives the descriptor away: the caller closes it, and this object is as closed. -1: it was.
+  int release() noexcept { return descriptor_.release(); }
+
+  /// Takes over a descriptor that comes from elsewhere. What it is is asked now; its flags stay as
+  /// they are, and read() and write() use the position that it shares with others.
+  /// bad_file_descriptor, …; where it fails the descriptor stays the caller's.
+  static result<file> adopt(int descriptor) noexcept;
+
  private:
-  file(detail::descriptor d, bool appends) noexcept
-      : descriptor_(std::move(d)), appends_(appends) {}
+  enum class position : std::uint8_t {
+    own,       // this object's
+    appended,  // this object's to read; every write goes to the end
+    shared,    // the descriptor's
+  };
+  file(detail::descriptor d, position p, bool has_offsets) noexcept
+      : descriptor_(std::move(d)), kept_(p), has_offsets_(has_offsets) {}
   friend task<result<std::string>> read_file(std::string path);
+  bool is_stream() const noexcept { return descriptor_.through() != nature::file; }
+  detail::file_transfer at(const detail::io_kind&, verb, const void*, std::size_t,
+                           std::uint64_t offset) noexcept;
 
   detail::descriptor descriptor_;
   std::uint64_t position_ = 0;
-  bool appends_ = false;
-  bool is_stream_ = false;  // has no offsets, as its first read or write has found
+  position kept_ = position::own;
+  bool has_offsets_ = true;
 };
 
+/// A pipe without its other end, and a file on which another program has a lease, are opened by
+/// trying again: no event tells, and a thread that waited in the call could not be called back.
 class file::open_wait : public detail::path_wait {
  public:
-  using path_wait::path_wait;
+  open_wait(const detail::io_kind&, const request&, int refusal, std::string path) noexcept;
+  open_wait(open_wait&& other) noexcept : path_wait(std::move(other)), flags_(other.flags_) {}
   eddy::result<file> await_resume() const noexcept;
+  static void reported(detail::work*) noexcept;
+  static void interrupt(detail::io_wait&) noexcept;
+
+ private:
+  struct pause_timer : detail::timer {
+    open_wait* of = nullptr;
+  };
+  bool goes_on() noexcept;
+  bool opened(int number) noexcept;
+  bool found(int number) noexcept;
+  bool is_written() noexcept;
+  bool pause() noexcept;
+  void give_up() noexcept;
+  static const detail::work_type pause_over;
+
+  std::uint32_t flags_;
+  int half_ = -1;     // a pipe's end to read, which nobody writes to yet
+  int examined_ = 0;  // what was opened
+  unsigned pauses_ = 0;
+  pause_timer pause_;
 };
 
-class file::position_wait : public detail::io_wait {
+class file::position_wait : public detail::in_parts<detail::io_wait> {
  public:
-  position_wait(file& f, const detail::io_kind& kind, const request& r) noexcept
-      : io_wait(&f.descriptor_, kind, r), file_(&f) {}
+  position_wait(file& f, const detail::io_kind& kind, const request& r, std::size_t size) noexcept
+      : in_parts(f.descriptor_, kind, r, 0, size), file_(&f) {}
   template <detail::our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -191,6 +235,7 @@ class file::position_wait : public detail::io_wait {
 
  private:
   void begin_at_position() noexcept;
+  void become_stream() noexcept;
   file* file_;
 };
 

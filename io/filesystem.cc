@@ -151,7 +151,7 @@ task<result<descriptor>> open_path(const io_kind& kind, std::string path, int fl
 
 request part_of(verb what, const char* address, std::size_t size, std::uint64_t offset) noexcept {
   request r = asking(what);
-  r.seekable = true;
+  r.through = nature::file;
   r.address = address_of(address);
   r.length = length_of(size);
   r.offset = offset;

@@ -44,6 +44,14 @@ class pipe_reader {
   /// The descriptor; -1 once closed. It stays the reader's.
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// Gives the descriptor away: the caller closes it, and this object is as closed. -1: it was.
+  int release() noexcept { return pipe_.release(); }
+
+  /// Takes over a descriptor that comes from elsewhere: a pipe, a terminal, a device, a socket, a
+  /// file. What it is is asked now; its flags stay as they are, for others may share them.
+  /// bad_file_descriptor, …; where it fails the descriptor stays the caller's.
+  static result<pipe_reader> adopt(int descriptor) noexcept;
+
   /// (for read_exactly)
   using moves_whole = pipe_reader;
   detail::whole_transfer read_whole(mutable_buffer b) {
@@ -89,6 +97,14 @@ class pipe_writer {
   /// The descriptor; -1 once closed. It stays the writer's.
   int native_handle() const noexcept { return pipe_.number(); }
 
+  /// Gives the descriptor away: the caller closes it, and this object is as closed. -1: it was.
+  int release() noexcept { return pipe_.release(); }
+
+  /// Takes over a descriptor that comes from elsewhere: a pipe, a terminal, a device, a socket, a
+  /// file. What it is is asked now; its flags stay as they are, for others may share them.
+  /// bad_file_descriptor, …; where it fails the descriptor stays the caller's.
+  static result<pipe_writer> adopt(int descriptor) noexcept;
+
   /// (for write_all)
   using moves_whole = pipe_writer;
   detail::whole_transfer write_whole(const_buffer b) {
@@ -104,9 +120,18 @@ class pipe_writer {
 /// A new pipe. too_many_files_open, too_many_files_open_in_system.
 result<std::pair<pipe_reader, pipe_writer>> make_pipe() noexcept;
 
-/// The descriptors 0, 1 and 2, whatever stands behind them (terminal, pipe, file, socket). They are
-/// lent: going, the object leaves them open, and they are not made O_NONBLOCK, for other programs
-/// share them. close() does close them. Use one object for each at a time.
+/// The descriptors 0, 1 and 2, whatever stands behind them now (terminal, pipe, file, socket,
+/// device); one that is closed answers bad_file_descriptor. They are lent: going, the object leaves
+/// them open, and they are not made O_NONBLOCK, for other programs share them. close() does close
+/// them. Use one object for each at a time.
+///
+/// Nothing that those others do holds up the loop: a terminal that was stopped (Ctrl-S) or a pipe
+/// that nobody reads holds up its own write, which can be cancelled. While the process is in the
+/// background a read of its terminal waits, and so does a write under `stty tostop`. (On epoll, a
+/// terminal that this process may not open again, the other end of a pseudo-terminal and an unusual
+/// device are read and written by a thread, and there what has begun is waited for.)
+///
+/// Ctrl-D ends one read with 0, and the next one goes on.
 pipe_reader standard_input() noexcept;
 pipe_writer standard_output() noexcept;
 pipe_writer standard_error() noexcept;

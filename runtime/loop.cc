@@ -459,6 +459,7 @@ thread_local std::uint64_t number_of_thread = 0;
 std::atomic<std::uint64_t> last_thread{0};
 std::atomic<unsigned> forks{0};
 std::atomic<std::uint32_t> last_id{0};
+constexpr std::uint32_t most_ids = (1u << loop::id_bits) - 1;
 
 // Loops that have a thread, for loop::find: a descriptor may be closed where its loop is not
 // running.
@@ -579,7 +580,7 @@ running_scope::~running_scope() {
 
 loop::loop(const runtime_options& options)
     : budget_(options.callback_budget ? options.callback_budget : 1),
-      id_(last_id.fetch_add(1, std::memory_order_relaxed) + 1),
+      id_(last_id.fetch_add(1, std::memory_order_relaxed) % most_ids + 1),
       outside_(std::make_unique<outside>(options)) {
   watch_forks();
   outside& o = *outside_;

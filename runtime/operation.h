@@ -52,6 +52,9 @@ enum class verb : std::uint8_t {
   pipe,         // options: O_ flags, address: int[2]
   forget,       // what is known here of the descriptor: it is given away, or has come from elsewhere -> 0
   file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)
+  examine,      // what it is -> a nature, and what `examined` adds. options: 0: others may share it; else the O_ flags
+                // with which it was opened just now, O_NONBLOCK too, which is taken away from what is a file
+  has_writer,   // a named pipe's end to read -> 1: somebody writes, or has written, to it since it was opened; 0
 };
 // clang-format on
 
@@ -65,16 +68,32 @@ constexpr bool is_file_verb(verb v) noexcept {
 /// terminals).
 inline constexpr std::uint64_t current_position = ~std::uint64_t{0};
 
+/// What a descriptor is read and written through. Asked once, where it is opened or comes from
+/// elsewhere.
+enum class nature : std::uint8_t {
+  stream,         ///< O_NONBLOCK, and nobody else's: what is tried never waits
+  shared_pipe,    ///< a pipe or socket whose flags others share: it may lack O_NONBLOCK
+  shared_device,  ///< a terminal, device or the like of that kind: what is tried may wait for others
+  file,           ///< a regular file, a block device, a directory: it has offsets, may block, and
+                  ///< what has begun is not cancelled
+};
+
+/// What verb::examine tells beside the nature.
+namespace examined {
+inline constexpr int nature_bits = 3;
+inline constexpr int offsets = 4;  ///< a device that can be read and written by offset as well
+inline constexpr int pipe = 8;     ///< a pipe, named or not
+}  // namespace examined
+
 /// The threads of the pool on which work runs. A lane has threads of its own, so that slow name
-/// look-ups cannot stop file reads.
-enum class pool_lane : std::uint8_t { compute, files, lookup };
+/// look-ups cannot stop file reads. (`streams`: what can be read or written by waiting only.)
+enum class pool_lane : std::uint8_t { compute, files, lookup, streams };
 
 /// One question to the kernel. Field by field what a submission queue entry holds. Plain data.
 struct request {
   verb what = verb::nothing;
   pool_lane lane = pool_lane::files;  ///< where it runs if it has to go to the pool
-  /// read, write: a regular file (may block, is not cancelled once begun), no stream
-  bool seekable = false;
+  nature through = nature::stream;    ///< read, write: what the descriptor is
   std::int32_t descriptor = -1;
   std::uint64_t offset = 0;
   std::uint64_t address = 0;
@@ -84,7 +103,11 @@ struct request {
 
   /// Has it to be waited for once it has begun? (rule 21: a file operation that has begun, running
   /// pool work)
-  bool must_finish() const noexcept { return seekable || is_file_verb(what) || what == verb::call; }
+  bool must_finish() const noexcept {
+    return is_file() || is_file_verb(what) || what == verb::call;
+  }
+  /// A read or write of a file.
+  bool is_file() const noexcept { return through == nature::file; }
 };
 
 /// A request that was begun, and its result. Lives in the frame (or object) that waits; from the

@@ -23,9 +23,11 @@
 namespace eddy::detail {
 namespace {
 
-constexpr std::size_t lanes = 3;
+constexpr std::size_t lanes = 4;
 constexpr unsigned most_lookups = 4;
-constexpr const char* thread_names[lanes] = {"eddy-compute", "eddy-files", "eddy-lookup"};
+constexpr unsigned most_streams = 64;  // each may wait for somebody for long
+constexpr const char* thread_names[lanes] = {"eddy-compute", "eddy-files", "eddy-lookup",
+                                             "eddy-streams"};
 
 struct lane;
 
@@ -185,6 +187,17 @@ void stop_lane(lane& l, bool here) noexcept {
   l.ending = false;
 }
 
+unsigned most_of(pool_lane which, unsigned most) noexcept {
+  switch (which) {
+    case pool_lane::lookup:
+      return std::min(most, most_lookups);
+    case pool_lane::streams:
+      return most_streams;
+    default:
+      return most;
+  }
+}
+
 }  // namespace
 
 struct pool::state {
@@ -203,7 +216,7 @@ pool::pool(const pool_options& options, mailbox& inbox) : state_(std::make_uniqu
   pthread_sigmask(SIG_SETMASK, nullptr, &state_->mask);
   for (std::size_t i = 0; i < lanes; ++i) {
     lane& l = state_->lanes_[i];
-    l.most = i == static_cast<std::size_t>(pool_lane::lookup) ? std::min(most, most_lookups) : most;
+    l.most = most_of(static_cast<pool_lane>(i), most);
     l.inbox = &inbox;
     l.name = thread_names[i];
     l.mask = &state_->mask;

@@ -13,7 +13,8 @@ namespace eddy::detail {
 class mailbox;
 
 struct pool_options {
-  /// Per lane `compute`; 0: max(4, cores). Lanes `files` and `lookup`: at most this many each
+  /// Per lane `compute`; 0: max(4, cores). Lanes `files` and `lookup`: at most this many each;
+  /// `streams`: at most 64
   unsigned threads = 0;
   std::size_t queue = 1024;  ///< queued operations per lane before submit() refuses
 };

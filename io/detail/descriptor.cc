@@ -8,6 +8,8 @@
 
 namespace eddy::detail {
 
+std::uint32_t most_of_a_part = 0x7ffff000;
+
 namespace {
 
 /// In that loop's world, if it is one of this thread's (else null), there is room for a descriptor.
@@ -28,6 +30,33 @@ request of_descriptor(verb what, int number) noexcept {
 
 int ask_here(const request& r) noexcept {
   return current_loop ? current_loop->ask(r) : ask_world(0, r);
+}
+
+int examine_here(int number, std::uint32_t open_flags) noexcept {
+  request r = of_descriptor(verb::examine, number);
+  r.options = open_flags;
+  return ask_here(r);
+}
+
+descriptor adopted(int number, int examined) noexcept {
+  ask_here(of_descriptor(verb::forget, number));
+  return descriptor(number, descriptor::kind::file, nature_of(examined));
+}
+
+void close_here(int number) noexcept {
+  ask_here(of_descriptor(verb::close, number));
+}
+
+request stream_request(const descriptor& d, verb what, const void* address,
+                       std::size_t size) noexcept {
+  request r;
+  r.what = what;
+  r.through = d.through();
+  r.address = address_of(address);
+  r.length = stream_length(r.through, size);
+  r.offset = current_position;
+  if (!r.is_file()) r.lane = pool_lane::streams;
+  return r;
 }
 
 // ---- A wait ------------------------------------------------------------------------------------
@@ -179,11 +208,13 @@ eddy::result<void> close_wait::await_resume() const noexcept {
 
 // ---- A descriptor ------------------------------------------------------------------------------
 
-descriptor::descriptor(int number, kind k) noexcept
-    : number_(number), world_(current_loop ? world_of(*current_loop) : 0), kind_(k) {}
+descriptor::descriptor(int number, kind k, nature n) noexcept
+    : number_(number), world_(current_loop ? world_of(*current_loop) : 0), kind_(k) {
+  set_nature(n);
+}
 
 descriptor::descriptor(descriptor&& other) noexcept
-    : world_(other.world_), kind_(other.kind_), used_(other.used_) {
+    : world_(other.world_), through_(other.through_), kind_(other.kind_), used_(other.used_) {
   if (other.in_flight())
     misuse("a stream, listener or file is moved while an operation on it is in flight");
   number_ = std::exchange(other.number_, -1);
@@ -197,6 +228,7 @@ descriptor& descriptor::operator=(descriptor&& other) noexcept {
   drop();
   number_ = std::exchange(other.number_, -1);
   world_ = other.world_;
+  through_ = other.through_;
   kind_ = other.kind_;
   used_ = other.used_;
   return *this;

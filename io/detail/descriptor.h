@@ -2,6 +2,7 @@
 // is closed. Not an interface for users.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <source_location>
@@ -171,12 +172,15 @@ class descriptor {
 
   descriptor() noexcept = default;
   /// Made in the world that is here.
-  descriptor(int number, kind k) noexcept;
+  descriptor(int number, kind k, nature n = nature::stream) noexcept;
   descriptor(descriptor&&) noexcept;
   descriptor& operator=(descriptor&&) noexcept;
   ~descriptor();
 
   int number() const noexcept { return number_; }
+  /// For reads and writes of what is no socket.
+  nature through() const noexcept { return static_cast<nature>(through_); }
+  void set_nature(nature n) noexcept { through_ = static_cast<std::uint32_t>(n); }
   /// May an operation be begun?
   bool usable() const noexcept { return number_ >= 0 && !closing_; }
   /// The synchronous half, in the world of this descriptor: result or -errno; EBADF once it was
@@ -191,7 +195,7 @@ class descriptor {
   friend class accept_wait;
   bool in_flight() const noexcept { return in_flight_[0] || in_flight_[1]; }
   close_wait& closer() const noexcept { return static_cast<close_wait&>(*in_flight_[0]); }
-  static std::uint32_t world_of(const loop& l) noexcept { return l.id() & 0x0fff'ffff; }
+  static std::uint32_t world_of(const loop& l) noexcept { return l.id(); }
   void belong_to(loop&) noexcept;
   void claim(io_wait&) noexcept;
   void leave(io_wait&) noexcept;
@@ -200,7 +204,8 @@ class descriptor {
   int tell_world(const request&) const noexcept;
 
   int number_ = -1;
-  std::uint32_t world_ : 28 = 0;  // of the id of its loop; 0: made where no runtime ran
+  std::uint32_t world_ : loop::id_bits = 0;  // of the id of its loop; 0: made where no runtime ran
+  std::uint32_t through_ : 2 = 0;
   kind kind_ : 2 = kind::stream;
   bool used_ : 1 = false;     // has had an operation
   bool closing_ : 1 = false;  // a close() is under way: it alone stands in in_flight_, as the first
@@ -212,11 +217,23 @@ static_assert(sizeof(descriptor) == 24);
 /// kernel.
 int ask_here(const request&) noexcept;
 
+/// Asks what a descriptor is: see verb::examine. -errno where that fails.
+int examine_here(int number, std::uint32_t open_flags = 0) noexcept;
+constexpr nature nature_of(int examined) noexcept {
+  return static_cast<nature>(examined & examined::nature_bits);
+}
+/// One that has come from elsewhere and was examined: its flags stay as they are.
+descriptor adopted(int number, int examined) noexcept;
+void close_here(int number) noexcept;
+
 /// The length of a request; more than one call moves anyway is cut off.
 constexpr std::uint32_t length_of(std::size_t size) noexcept {
   constexpr std::size_t most = 0x7ffff000;
   return static_cast<std::uint32_t>(size < most ? size : most);
 }
+
+/// A stream gives and takes what it can; copying more at once would hold up the loop.
+constexpr std::size_t most_of_a_stream = 256 * 1024;
 
 inline std::uint64_t address_of(const void* p) noexcept {
   return reinterpret_cast<std::uintptr_t>(p);
@@ -244,10 +261,68 @@ class io_awaiter : public Wait {
   }
 };
 
+/// A read or write of what is no socket, in order. (On a thread, if it comes to that, where others
+/// cannot be held up.)
+request stream_request(const descriptor&, verb what, const void* address,
+                       std::size_t size) noexcept;
+inline std::uint32_t stream_length(nature through, std::size_t size) noexcept {
+  return length_of(through == nature::file || size < most_of_a_stream ? size : most_of_a_stream);
+}
+
+/// So much does one request of a file's move at most. (A variable for tests.)
+extern std::uint32_t most_of_a_part;
+
+/// Moves all of a buffer, by as many requests as that takes. What came before an error, or a cancel,
+/// is the result.
+template <class Wait>
+class in_parts : public Wait {
+ public:
+  in_parts(descriptor& d, const io_kind& kind, const request& r, int refusal,
+           std::size_t size) noexcept
+      : Wait(&d, kind, r, refusal), left_(size) {
+    limit_part();
+  }
+  eddy::result<std::size_t> await_resume() const noexcept {
+    if (Wait::result < 0) return from_errno(-Wait::result);
+    return moved_ + static_cast<std::size_t>(Wait::result);
+  }
+  static void reported(work* w) noexcept {
+    auto& self = static_cast<in_parts&>(io_wait::of(w));
+    if (!self.goes_on()) io_wait::finish(w);
+  }
+
+ protected:
+  bool goes_on() noexcept {
+    const bool full = Wait::claimed && Wait::result > 0 && Wait::ask.is_file() &&
+                      static_cast<std::uint32_t>(Wait::result) == Wait::ask.length;
+    if (full && left_ > Wait::ask.length) {
+      const std::uint32_t part = Wait::ask.length;
+      moved_ += part;
+      left_ -= part;
+      Wait::ask.address += part;
+      if (Wait::ask.offset != current_position) Wait::ask.offset += part;
+      limit_part();
+      if (Wait::begin_again()) return true;
+      Wait::result = 0;
+    } else if (Wait::result < 0 && moved_) {
+      Wait::result = 0;
+    }
+    return false;
+  }
+
+ private:
+  void limit_part() noexcept {
+    Wait::ask.length = static_cast<std::uint32_t>(std::min<std::size_t>(left_, most_of_a_part));
+  }
+  std::size_t left_;
+  std::size_t moved_ = 0;  // by the parts before
+};
+
 /// Of a stream.
 using transfer = awaited_once<io_awaiter<std::size_t>>;
 /// Of a file, beside any number of others.
 template <class T>
 using file_operation = awaited_once<io_awaiter<T, shared_io_wait>>;
+using file_transfer = awaited_once<in_parts<shared_io_wait>>;
 
 }  // namespace eddy::detail

@@ -60,14 +60,10 @@ transfer send(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
   return transfer(&on, kind, with(verb::send, b.data(), b.size()));
 }
 transfer read_stream(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
-  request r = with(verb::read, b.data(), b.size());
-  r.offset = current_position;
-  return transfer(&on, kind, r);
+  return transfer(&on, kind, stream_request(on, verb::read, b.data(), b.size()));
 }
 transfer write_stream(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
-  request r = with(verb::write, b.data(), b.size());
-  r.offset = current_position;
-  return transfer(&on, kind, r);
+  return transfer(&on, kind, stream_request(on, verb::write, b.data(), b.size()));
 }
 
 result<void> shutdown_write(const descriptor& d) noexcept {

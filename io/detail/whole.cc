@@ -14,19 +14,24 @@ constexpr bool is_reading(verb what) noexcept {
   return what == verb::receive || what == verb::read;
 }
 
-request first_part(verb what, const void* address, std::size_t size) noexcept {
+request first_part(const descriptor& d, verb what, const void* address, std::size_t size) noexcept {
+  if (what == verb::read || what == verb::write) return stream_request(d, what, address, size);
   request r;
   r.what = what;
   r.address = address_of(address);
   r.length = length_of(size);
-  r.offset = current_position;
   return r;
+}
+
+std::uint32_t next_length(const request& r, std::size_t left) noexcept {
+  const bool stream = r.what == verb::read || r.what == verb::write;
+  return stream ? stream_length(r.through, left) : length_of(left);
 }
 
 }  // namespace
 
 whole_wait::whole_wait(descriptor& d, verb what, const void* address, std::size_t size) noexcept
-    : io_wait(&d, is_reading(what) ? reading : writing, first_part(what, address, size)),
+    : io_wait(&d, is_reading(what) ? reading : writing, first_part(d, what, address, size)),
       left_(size) {}
 
 void whole_wait::reported(work* w) noexcept {
@@ -36,7 +41,7 @@ void whole_wait::reported(work* w) noexcept {
     const auto moved = static_cast<std::size_t>(self.result);
     self.left_ -= moved;
     self.ask.address += moved;
-    self.ask.length = length_of(self.left_);
+    self.ask.length = next_length(self.ask, self.left_);
     if (self.left_ && self.begin_again()) return;
   }
   finish(w);

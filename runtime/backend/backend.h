@@ -104,6 +104,15 @@ int execute(const request&, bool may_wait) noexcept;
 /// The clock of the kernel's world.
 time_point monotonic_now() noexcept;
 
+/// Has this read or write of a terminal to wait until the user brings the process to the foreground?
+/// (Tried before, it would stop the process, or fail.)
+bool in_background(const request&) noexcept;
+
+/// The same open file under a number that no standard stream has: where the program was started
+/// without those, one of our own must not be taken for one. -1 and errno: there is none free, and
+/// `descriptor` is closed.
+int above_standard_streams(int descriptor) noexcept;
+
 /// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its
 /// wake().
 struct backend_parts {

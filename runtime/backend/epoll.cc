@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -46,6 +47,9 @@ inline sides sides_of(const request& r) noexcept {
 
 /// A file read that the lane had no room for has been attempted already; said in operation::handle.
 constexpr std::uint64_t attempted = 1;
+
+/// A longer copy would hold up the loop.
+constexpr std::uint32_t longest_attempt = 4 << 20;
 
 /// Where more operations wait, not all that belongs to them finds room in the processor's caches.
 /// What the kernel has just looked at to tell of an event is still there when it is received and
@@ -115,6 +119,7 @@ void epoll_backend::run(turn& t) {
   if (first_runnable_ != none)
     run_runnable(t);  // what the last limit left over comes before what begins now
   if (!backlogs_.empty()) look_at_backlogs(t);
+  if (!background_.empty()) look_at_background(t);
   if (!t.start.empty()) begin_listed(t);
   wait_and_take(t);
 }
@@ -179,13 +184,13 @@ inline void epoll_backend::park(operation& o, entry& e, side s) {
 /// False: it stays listed.
 bool epoll_backend::begin(operation& o, turn& t) {
   const request& r = o.ask;
-  if (is_stream(r.what) && !r.seekable) return begin_stream(o, t);
+  if (is_stream(r.what) && !r.is_file()) return begin_stream(o, t);
   switch (r.what) {
     case verb::nothing:
       report(o, 0, t);
       return true;
     case verb::read:
-      if (o.handle != attempted && r.offset != current_position) {
+      if (o.handle != attempted && r.offset != current_position && r.length <= longest_attempt) {
         ++counts_.attempts;
         int result = execute(r, false);
         if (result != -EAGAIN) {
@@ -217,24 +222,31 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
   }
   const bool always = o.ask.what == verb::ready || o.ask.what == verb::connect;
   if (!e || always || e->may[writes ? writing : reading]) {
-    int result = attempt(o, e);
-    if (!must_wait(o.ask, result, false)) {
-      report(o, result, t);
-      return true;
-    }
-    if (o.ask.what == verb::connect && result == -EAGAIN) {
-      try {
-        backlogs_.add(o, now());
-      } catch (const std::bad_alloc&) {
-        report(o, -ENOMEM, t);
-        return true;
-      }
-      o.where = operation::place::inside;
-      ++inside_;
-      return true;
-    }
+    const int result = attempt(o, e);
+    return conclude(o, find(o.ask.descriptor), result, t);
   }
   return wait(o, e, t);
+}
+
+/// Reports what an attempt has ended, else the operation waits for what it needs. False: it stays
+/// listed.
+bool epoll_backend::conclude(operation& o, entry* e, int result, turn& t) {
+  if (result == on_a_thread) return hand_to_pool(o);
+  const bool full = o.ask.what == verb::connect && result == -EAGAIN;
+  if (!full && result != no_event) {
+    if (must_wait(o.ask, result, false)) return wait(o, e, t);
+    report(o, result, t);
+    return true;
+  }
+  try {
+    full ? backlogs_.add(o, now()) : background_.add(o, now());
+  } catch (const std::bad_alloc&) {
+    report(o, -ENOMEM, t);
+    return true;
+  }
+  o.where = operation::place::inside;
+  ++inside_;
+  return true;
 }
 
 /// The descriptor gave EAGAIN, or no event came since it did.
@@ -293,7 +305,7 @@ void epoll_backend::wait_and_take(turn& t) {
     }
     may_sleep = may_sleep && room_;
     if (!may_sleep && !hosted_) {
-      if (inside_ == 0 || inside_ == backlogs_.size()) return;
+      if (inside_ == backlogs_.size() + background_.size()) return;
       const std::size_t finished = t.limit - room_;
       put_off_ = !put_off_ && finished && finished <= few_ended && room_ && !has_local_;
       if (put_off_) return;
@@ -303,6 +315,7 @@ void epoll_backend::wait_and_take(turn& t) {
     const bool slept = ask_epoll(t, may_sleep);
     if (first_runnable_ != none) run_runnable(t);
     if (!backlogs_.empty() && may_sleep) look_at_backlogs(t);
+    if (!background_.empty() && may_sleep) look_at_background(t);
     if (!slept || room_ != t.limit) return;
     if (t.until != time_point::max() && now() >= t.until) return;
   }
@@ -317,7 +330,7 @@ bool epoll_backend::ask_epoll(turn& t, bool may_sleep) {
       may_sleep = false;
     }
   }
-  const time_point until = may_sleep ? std::min(t.until, backlogs_.next()) : time_point::min();
+  const time_point until = may_sleep ? std::min(t.until, next_look()) : time_point::min();
   const bool cold = inside_ > most_in_cache && t.until != time_point::min();
   const int n = sleep(until, may_sleep, cold ? events_when_cold : static_cast<int>(events_.size()));
   if (may_sleep) inbox_.wake_up();
@@ -424,6 +437,11 @@ void epoll_backend::run_runnable(turn& t) {
         e.may[s] = false;
         continue;
       }
+      if (result == on_a_thread || result == no_event) {
+        take_out(*o);
+        if (!conclude(*o, &e, result, t)) t.start.push(*o);
+        continue;
+      }
       const bool connected = o->ask.what == verb::connect && result == -EISCONN;
       take_out(*o);
       report(*o, connected ? 0 : result, t);
@@ -441,6 +459,16 @@ void epoll_backend::look_at_backlogs(turn& t) {
   counts_.attempts += backlogs_.look(now(), report_it, [&] { return room_ != 0; });
 }
 
+void epoll_backend::look_at_background(turn& t) {
+  if (now() < background_.next()) return;
+  for (std::size_t left = background_.size(); left && room_; --left) {
+    operation& o = background_.take_first();
+    --inside_;
+    const int result = attempt(o, find(o.ask.descriptor));
+    if (!conclude(o, find(o.ask.descriptor), result, t)) t.start.push(o);
+  }
+}
+
 // ---- Attempts
 
 /// `e`: what is known of its descriptor, or null.
@@ -448,16 +476,42 @@ int epoll_backend::attempt(operation& o, entry* e) {
   const request& r = o.ask;
   if (e && is_plain_receive(r)) return attempt_receive(o, *e);
   ++counts_.attempts;
-  const int result = execute(r, false);
-  if (e && e->short_is_empty && !e->local && r.what == verb::read && result > 0 &&
-      static_cast<std::uint32_t>(result) < r.length) {
-    e->may[reading] = false;
-  }
+  const bool shared = r.through == nature::shared_pipe || r.through == nature::shared_device;
+  const int result = shared ? attempt_shared(r, e) : execute(r, false);
   if (r.what == verb::accept && result >= 0) {
     is_new(result);
     backlogs_.look_soon();
   }
   return result;
+}
+
+/// A read or write of what others share: neither may they hold it up, nor is O_NONBLOCK set, which
+/// would be theirs as well. A pipe or socket has flags for one call. Terminals and named pipes have
+/// none: those are opened once more, for us alone; where that is refused, and for everything else, a
+/// thread waits in the call, once there is an event.
+int epoll_backend::attempt_shared(const request& r, entry* e) {
+  if (r.through == nature::shared_device && in_background(r)) return no_event;
+  if (!e || e->own == none) {
+    const int result = execute(r, false);
+    if (result != -EOPNOTSUPP) return result;
+    if (!(e = make(r.descriptor))) return -ENOMEM;
+    const std::int32_t own = open_again(r.descriptor);
+    const std::uint32_t events = own >= 0 ? std::exchange(e->registered, 0) : 0;
+    if (events) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, r.descriptor, nullptr);
+    e->own = own >= 0 ? own : not_to_be_had;
+    if (events) (void)register_for(r.descriptor, *e, events);  // somebody waits for it to be ready
+  }
+  request ours = r;
+  if (e->own >= 0) {
+    ours.descriptor = e->own;
+    ours.through = nature::stream;
+  } else {
+    ours.what = verb::ready;
+    ours.options = r.what == verb::read ? POLLIN : POLLOUT;
+  }
+  const int result = execute(ours, false);
+  if (result == -EIO && in_background(r)) return no_event;
+  return e->own >= 0 || result < 0 ? result : on_a_thread;
 }
 
 // ---- What is known of a descriptor
@@ -484,9 +538,10 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
   event.events = wanted;
   event.data.u64 = static_cast<std::uint64_t>(descriptor);
   const int first = e.registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  int failed = ::epoll_ctl(epoll_, first, descriptor, &event);
+  const int watched = e.own >= 0 ? e.own : descriptor;
+  int failed = ::epoll_ctl(epoll_, first, watched, &event);
   if (failed && (errno == EEXIST || errno == ENOENT)) {
-    failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor,
+    failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watched,
                          &event);
   }
   if (failed) return errno;
@@ -495,8 +550,9 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
   return 0;
 }
 
-/// Where a short read proves that nothing is left: stream sockets, and pipes that keep no packets.
-/// Not with datagrams, terminals (a line each), inotify and the like.
+/// Where a short receive proves that nothing is left: stream sockets. (Not with datagrams, and not
+/// with pipes, terminals, inotify and the like, which may give a packet or a line each: whether
+/// somebody writes packets to a pipe its reader cannot see.)
 void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
   int type = 0;
   int domain = 0;
@@ -509,10 +565,7 @@ void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
     has_local_ = has_local_ || e.local;
     return;
   }
-  struct stat status{};
-  e.local = false;
-  e.short_is_empty = ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode) &&
-                     !(::fcntl(descriptor, F_GETFL) & O_DIRECT);
+  e.local = e.short_is_empty = false;
 }
 
 /// Ends the waiting of `o`, here or for a backlog.
@@ -532,7 +585,7 @@ void epoll_backend::take_out(operation& o) noexcept {
     if (o.ask.what == verb::ready) release_foreign(o.ask.descriptor, *e);
     return;
   }
-  if (backlogs_.remove(o)) return;
+  if (backlogs_.remove(o) || background_.remove(o)) return;
   misuse("an operation was asked to end that is not in flight");
 }
 
@@ -547,7 +600,7 @@ void epoll_backend::forget(std::int32_t descriptor) noexcept {
   entry* e = find(descriptor);
   if (!e) return;
   // An error means that it has left the set already.
-  if (e->registered) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+  if (e->registered && e->own < 0) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
   is_new(descriptor);
 }
 
@@ -561,6 +614,7 @@ void epoll_backend::is_new(std::int32_t descriptor) noexcept {
   fresh.runnable = e->runnable;  // its place in that list stays
   fresh.next_runnable = e->next_runnable;
   fresh.listed_unsure = e->listed_unsure;
+  if (e->own >= 0) ::close(e->own);
   *e = fresh;
 }
 
@@ -609,9 +663,9 @@ epoll_backend::epoll_backend(const backend_parts& parts)
     if (bell_ >= 0) ::close(bell_);
     throw std::system_error(error, std::generic_category(), what);
   };
-  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_ = above_standard_streams(::epoll_create1(EPOLL_CLOEXEC));
   if (epoll_ < 0) fail("epoll_create1");
-  bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  bell_ = above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (bell_ < 0) fail("eventfd");
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
@@ -621,6 +675,9 @@ epoll_backend::epoll_backend(const backend_parts& parts)
 
 epoll_backend::~epoll_backend() {
   if (inside_) misuse("a backend was destroyed with operations in flight");
+  for (const entry& e : entries_) {
+    if (e.own >= 0) ::close(e.own);
+  }
   ::close(bell_);
   ::close(epoll_);
 }

@@ -11,6 +11,7 @@
 
 #include "runtime/backend/backend.h"
 #include "runtime/backend/backlog.h"
+#include "runtime/backend/shared_streams.h"
 
 namespace eddy::detail {
 
@@ -31,22 +32,24 @@ class epoll_backend final : public backend {
     return epoll_;
   }
   time_point again() noexcept override {
-    return first_runnable_ != none ? time_point::min() : backlogs_.next();
+    return first_runnable_ != none ? time_point::min() : next_look();
   }
   const char* name() const noexcept override { return "epoll"; }
 
  private:
   enum side : unsigned { reading, writing };
   static constexpr std::int32_t none = -1;
+  static constexpr std::int32_t not_to_be_had = -2;
 
   /// What is known of one descriptor; the index in the table is its number.
   struct entry {
     operation* waiting[2] = {};  // one reader, one writer; a `ready` for both stands in both
     std::int32_t next_runnable = none;
     std::uint32_t registered = 0;  // the events asked for; 0: not in the epoll set
-    bool may[2] = {true, true};    // an attempt may succeed
-    bool runnable = false;         // stands in the list of those with an event to use up
-    bool streams = false;          // used by more than `ready`: stays registered
+    std::int32_t own = none;  // the same file opened once more, for us alone (or `not_to_be_had`)
+    bool may[2] = {true, true};  // an attempt may succeed
+    bool runnable : 1 = false;   // stands in the list of those with an event to use up
+    bool streams : 1 = false;    // used by more than `ready`: stays registered
     // A short receive leaves nothing behind: no attempt before the next event
     bool short_is_empty : 1 = false;
     bool local : 1 = false;   // … unless it stopped at a message with descriptors (Unix sockets)
@@ -62,6 +65,7 @@ class epoll_backend final : public backend {
   bool begin_transfer(operation&, turn&);
   bool begin_stream(operation&, turn&);
   void park(operation&, entry&, side);
+  bool conclude(operation&, entry*, int result, turn&);
   bool hand_to_pool(operation&);
   bool wait(operation&, entry*, turn&);
   void wait_and_take(turn&);
@@ -71,8 +75,11 @@ class epoll_backend final : public backend {
   void look_again(turn&);
   void run_runnable(turn&);
   void look_at_backlogs(turn&);
+  void look_at_background(turn&);
+  time_point next_look() const noexcept { return std::min(backlogs_.next(), background_.next()); }
 
   int attempt(operation&, entry*);
+  int attempt_shared(const request&, entry*);
   int attempt_receive(operation&, entry&);
   int attempt_send(operation&);
   int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
@@ -93,7 +100,7 @@ class epoll_backend final : public backend {
   bool hosted_ = false;  // a host sleeps on epoll_: each run takes the rings of the doorbell out
   bool rung_ = false;    // the doorbell was heard where nobody slept: the next sleep is ended
   bool has_pwait2_ = true;
-  bool refused_[3] = {};  // lanes of the pool that are full, in this run
+  bool refused_[4] = {};  // lanes of the pool that are full, in this run
   bool put_off_ = false;  // the last run ended something and did not ask epoll
   unsigned unsure_runs_ = 0;
   unsigned unsure_pause_ = 1;
@@ -104,6 +111,7 @@ class epoll_backend final : public backend {
   std::vector<entry> entries_;
   std::vector<std::int32_t> unsure_;  // has room for all entries
   backlog_waits backlogs_;
+  background_waits background_;
   std::array<epoll_event, 1024> events_;
 };
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,12 +88,13 @@ long transfer_file(const request& r, bool may_wait, std::uint32_t moved = 0) noe
   return moved;
 }
 
-/// A pipe, a terminal, a device; inherited ones (standard input) need not be O_NONBLOCK and are not
-/// made so, for they are shared with other programs.
+/// A pipe, a terminal, a device. Where others may share it, and so it need not be O_NONBLOCK, only
+/// RWF_NOWAIT keeps an attempt from waiting: not to be had is -1 and EOPNOTSUPP.
 long transfer_stream(const request& r, bool may_wait, int flags) noexcept {
   if (!may_wait) {
     long n = transfer(r, 0, RWF_NOWAIT | flags);
     if (n >= 0 || errno != EOPNOTSUPP) return n;
+    if (r.through != nature::stream) return -1;
     n = poll_for(r.descriptor, r.what == verb::read ? POLLIN : POLLOUT, false);
     if (n < 0) return n;
   }
@@ -131,6 +133,43 @@ long set_file_flags(const request& r) noexcept {
                    : ::fcntl(r.descriptor, F_GETFL);
 }
 
+/// What a descriptor is. (As far as it is known here: a file server is not asked.)
+long examine(const request& r) noexcept {
+  struct statx status{};
+  if (::statx(r.descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+    return -1;
+  const auto of = [&r](nature shared) {
+    return static_cast<long>(r.options ? nature::stream : shared);
+  };
+  switch (status.stx_mode & S_IFMT) {
+    case S_IFREG:
+    case S_IFBLK:
+    case S_IFDIR:
+    case S_IFLNK:
+      if (r.options)
+        (void)::fcntl(r.descriptor, F_SETFL, static_cast<int>(r.options) & ~O_NONBLOCK);
+      return static_cast<long>(nature::file);
+    case S_IFIFO:
+      return of(nature::shared_pipe) | examined::pipe;
+    case S_IFSOCK:
+      return of(nature::shared_pipe);
+    case S_IFCHR:
+      return of(nature::shared_device) |
+             (::lseek(r.descriptor, 0, SEEK_CUR) < 0 ? 0 : examined::offsets);
+    default:  // eventfd, inotify and the like
+      return of(nature::shared_device);
+  }
+}
+
+/// Data, or the end that a writer has left behind, shows in its events. One who is silent shows in
+/// what a read says to the first byte, which has no place to go to and so stays where it is.
+long has_writer(const request& r) noexcept {
+  if (poll_for(r.descriptor, POLLIN, false) >= 0) return 1;
+  if (errno != EAGAIN) return -1;
+  const long n = ::syscall(SYS_read, r.descriptor, nullptr, 1ul);
+  return n < 0 && (errno == EAGAIN || errno == EFAULT);
+}
+
 /// The one system call of a request: its result, or -1 and errno.
 long once(const request& r, bool may_wait) noexcept {
   const int fd = r.descriptor;
@@ -141,9 +180,9 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::nothing:
       return 0;
     case verb::read:
-      return r.seekable ? transfer_file(r, may_wait) : transfer_stream(r, may_wait, 0);
+      return r.is_file() ? transfer_file(r, may_wait) : transfer_stream(r, may_wait, 0);
     case verb::write:
-      return r.seekable ? transfer_file(r, may_wait) : write_stream(r, may_wait);
+      return r.is_file() ? transfer_file(r, may_wait) : write_stream(r, may_wait);
     case verb::receive:
       return ::recv(fd, at(r.address), r.length, now);
     case verb::send:
@@ -205,6 +244,10 @@ long once(const request& r, bool may_wait) noexcept {
       return 0;
     case verb::file_flags:
       return set_file_flags(r);
+    case verb::examine:
+      return examine(r);
+    case verb::has_writer:
+      return has_writer(r);
   }
   errno = ENOSYS;
   return -1;
@@ -214,9 +257,9 @@ long once(const request& r, bool may_wait) noexcept {
 short waits_for(const request& r) noexcept {
   switch (r.what) {
     case verb::read:
-      return r.seekable ? 0 : POLLIN;
+      return r.is_file() ? 0 : POLLIN;
     case verb::write:
-      return r.seekable ? 0 : POLLOUT;
+      return r.is_file() ? 0 : POLLOUT;
     case verb::receive:
     case verb::receive_message:
     case verb::accept:
@@ -265,6 +308,23 @@ time_point monotonic_now() noexcept {
   return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
 
+bool in_background(const request& r) noexcept {
+  const pid_t foreground = ::tcgetpgrp(r.descriptor);  // fails where it is not our terminal
+  if (foreground <= 0 || foreground == ::getpgrp()) return false;
+  if (r.what == verb::read) return true;
+  termios settings{};
+  return ::tcgetattr(r.descriptor, &settings) == 0 && (settings.c_lflag & TOSTOP);
+}
+
+int above_standard_streams(int descriptor) noexcept {
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
+  const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(descriptor);
+  errno = error;
+  return moved;
+}
+
 /// What is attempted most often goes ahead of all others.
 int execute(const request& r, bool may_wait) noexcept {
   if (may_wait) return execute_any(r, true);
@@ -275,7 +335,7 @@ int execute(const request& r, bool may_wait) noexcept {
       n = ::recv(r.descriptor, at(r.address), r.length, flags);
     } else if (r.what == verb::send) {
       n = ::send(r.descriptor, at(r.address), r.length, flags | MSG_NOSIGNAL);
-    } else if (r.what == verb::read && r.seekable && r.offset != current_position) {
+    } else if (r.what == verb::read && r.is_file() && r.offset != current_position) {
       iovec whole{at<char>(r.address), r.length};
       n = read_cached(r.descriptor, whole, r.offset);
       if (n != static_cast<long>(r.length) && n != 0 && (n > 0 || errno != EAGAIN)) [[unlikely]]

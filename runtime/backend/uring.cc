@@ -16,7 +16,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +26,6 @@
 #include <iterator>
 #include <new>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include <eddy/runtime/detail/abort.h>
@@ -170,7 +168,7 @@ uring::uring(const backend_parts& parts, const uring_limits& limits)
     : inbox_(parts.inbox), workers_(parts.workers), most_inside_(limits.inside) {
   const unsigned entries = std::clamp(parts.ring_entries, least_ring_entries, most_ring_entries);
   slots_.reserve(entries);
-  doorbell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  doorbell_ = above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (doorbell_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
   try {
     make_ring(*this, entries, limits);
@@ -332,7 +330,7 @@ void uring::take_over(turn& t) noexcept {
     s.whose = o;
     s.done = 0;
     s.waiting = false;
-    s.may_raise = r.what == verb::write && !r.seekable && !no_signal_flag();
+    s.may_raise = r.what == verb::write && !r.is_file() && !no_signal_flag();
     may_raise_ += s.may_raise;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
@@ -340,6 +338,7 @@ void uring::take_over(turn& t) noexcept {
     io_uring_sqe* q = io_uring_get_sqe(&ring);
     uring_prepare(*q, r);
     q->user_data = o->handle;
+    if (r.through == nature::shared_device) issue(q, i);  // perhaps it has to pause first
   }
 }
 
@@ -399,7 +398,7 @@ void uring::reap(turn& t) noexcept {
     const slot& s = slots_[i];
     if (!s.whose || s.generation != c.user_data >> 32) continue;
     if (reported_ >= t.limit) break;
-    if (c.res >= 0 && !s.waiting && !s.whose->ask.seekable) {
+    if (c.res >= 0 && !s.waiting && !s.whose->ask.is_file()) {
       leave(t, i, c.res);
     } else {
       arrived(t, i, c.res);
@@ -452,12 +451,14 @@ io_uring_sqe* uring::entry() noexcept {
 void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   slot& s = slots_[i];
   const request& r = s.whose->ask;
+  if (r.through == nature::shared_device && !s.waiting && (s.waiting = in_background(r)))
+    s.done = std::max(s.done, patience);
   if (s.waiting && s.done++ >= patience) {
     const std::size_t n = std::min<std::size_t>(s.done - patience, std::size(pauses)) - 1;
     io_uring_prep_timeout(q, const_cast<__kernel_timespec*>(&pauses[n]), 0, 0);
   } else if (s.waiting) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
-  } else if (s.done && r.seekable) {
+  } else if (s.done && r.is_file()) {
     uring_prepare(*q, rest_of(r, s.done));
   } else {
     uring_prepare(*q, r);
@@ -592,6 +593,7 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   slot& s = slots_[i];
   operation& o = *s.whose;
   const request& r = o.ask;
+  if (!s.waiting && !o.cancel_asked && stopped_in_background(r, result)) return put_back(i);
   if (s.waiting || (result == -EAGAIN && waits_when_asked_again(r))) {
     // Whatever the wait ended with: the operation itself says what is wrong, if anything is.
     s.waiting = !s.waiting;
@@ -603,7 +605,7 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
     if (!to_pool(o)) t.start.push(o);
     return;
   }
-  if (r.seekable && (r.what == verb::read || r.what == verb::write)) {
+  if (r.is_file() && (r.what == verb::read || r.what == verb::write)) {
     // A file's read is short at its end only, a write where there is no more room.
     if (result > 0) {
       s.done += static_cast<std::uint32_t>(result);

@@ -11,11 +11,13 @@
 
 #include <eddy/runtime/detail/abort.h>
 
+#include "runtime/backend/backend.h"
+
 namespace eddy::detail {
 
 void uring_host::make(io_uring& ring, int doorbell) noexcept {
-  handle_ = ::epoll_create1(EPOLL_CLOEXEC);
-  bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  handle_ = above_standard_streams(::epoll_create1(EPOLL_CLOEXEC));
+  bell_ = above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event bell{};
   bell.events = EPOLLIN;
   epoll_event door{};

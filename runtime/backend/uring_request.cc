@@ -54,6 +54,17 @@ std::uint8_t uring_opcode(verb v) noexcept {
   }
 }
 
+namespace {
+
+/// A worker of the kernel takes it from the start: tried in the enter, a terminal or device may hold
+/// up the loop for as long as others want, and a long copy for as long as it takes.
+bool needs_worker(const request& r) noexcept {
+  constexpr std::uint32_t long_copy = 4 << 20;
+  return r.through == nature::shared_device || (r.is_file() && r.length > long_copy);
+}
+
+}  // namespace
+
 void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
   io_uring_sqe* q = &entry;
   const int flags = static_cast<int>(r.options);
@@ -61,10 +72,12 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
   switch (r.what) {
     case verb::read:
       io_uring_prep_read(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
+      if (needs_worker(r)) q->flags |= IOSQE_ASYNC;
       break;
     case verb::write:
       io_uring_prep_write(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
-      if (!r.seekable) q->rw_flags = no_signal_flag();
+      if (!r.is_file()) q->rw_flags = no_signal_flag();
+      if (needs_worker(r)) q->flags |= IOSQE_ASYNC;
       break;
     case verb::receive:
     case verb::send:

@@ -10,6 +10,8 @@
 
 #include <eddy/runtime/operation.h>
 
+#include "runtime/backend/backend.h"
+
 namespace eddy::detail {
 
 inline constexpr std::uint8_t uring_no_opcode = 255;
@@ -49,10 +51,18 @@ inline bool is_output(verb v) noexcept {
 
 /// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring.
 inline bool waits_when_asked_again(const request& r) noexcept {
-  return !r.seekable && r.what >= verb::read && r.what <= verb::accept;
+  return !r.is_file() && r.what >= verb::read && r.what <= verb::accept;
 }
 inline bool is_local_connect(const request& r) noexcept {
   return r.what == verb::connect && uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
+}
+
+/// The process was in the background of this terminal (issue() then waits until it is no longer).
+/// The terminal has stopped it, and the enter was left; a worker, who hears no signal, got EIO.
+inline bool stopped_in_background(const request& r, int result) noexcept {
+  if (r.is_file() || (r.what != verb::read && r.what != verb::write)) return false;
+  return result == -EINTR ||
+         (result == -EIO && r.through == nature::shared_device && in_background(r));
 }
 
 /// What does not end or wait at once is done by a thread of the kernel's. Where that cannot be
@@ -63,12 +73,12 @@ inline bool found_no_worker(const request& r, int result) noexcept {
 }
 /// What is done of it cannot be done again.
 inline bool is_taken_by_parts(const request& r) noexcept {
-  return r.seekable && (r.what == verb::write || r.offset == current_position);
+  return r.is_file() && (r.what == verb::write || r.offset == current_position);
 }
 
 inline bool worth_an_attempt(const request& r) noexcept {
   return r.what == verb::send || r.what == verb::send_message ||
-         (r.what == verb::read && r.seekable && r.length <= attempt_bytes);
+         (r.what == verb::read && r.is_file() && r.length <= attempt_bytes);
 }
 
 inline std::uint32_t length_of(const request& r) noexcept {

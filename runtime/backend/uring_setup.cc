@@ -105,6 +105,12 @@ void make_ring(uring_ring& made, unsigned entries, const uring_limits& limits) {
       throw std::system_error(-answer, std::system_category(), "io_uring_setup");
     }
   }
+  made.ring.ring_fd = made.ring.enter_ring_fd = above_standard_streams(made.ring.ring_fd);
+  if (made.ring.ring_fd < 0) {
+    const int error = errno;
+    io_uring_queue_exit(&made.ring);
+    throw std::system_error(error, std::system_category(), "io_uring_setup");
+  }
   // Timeouts in the enter (5.11), nothing lost in an overflow (5.5), and polls that stay armed:
   // those have no bit of their own and came with RSRC_TAGS (5.13).
   constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RSRC_TAGS;

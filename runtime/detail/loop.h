@@ -206,6 +206,7 @@ class loop {
   bool is_mine() const noexcept;
 
   std::uint32_t id() const noexcept { return id_; }
+  static constexpr unsigned id_bits = 26;  // (a descriptor has no room for more)
   /// The loop with this id if it lives on this thread; else null. Descriptors remember their world
   /// by it.
   static loop* find(std::uint32_t id) noexcept;

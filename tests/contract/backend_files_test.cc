@@ -180,13 +180,13 @@ TEST_P(every_backend, GivesTheErrorsOfFiles) {
 
 TEST_P(every_backend, DevicesThatAreAlwaysReadyNeverWait) {
   char text[8] = "xxx";
-  for (bool seekable : {false, true}) {
+  for (bool by_offset : {false, true}) {
     int null = b().finish(b().open_file("/dev/null", O_RDWR)),
         full = b().finish(b().open_file("/dev/full", O_RDWR));
     ASSERT_GE(null, 0);
     ASSERT_GE(full, 0);
     auto is = [&](request r) {
-      if (seekable) r = at_offset(r, 0);
+      if (by_offset) r = at_offset(r, 0);
       return b().finish(r);
     };
     EXPECT_EQ(is(ask_for(verb::read, null, text, sizeof text)), 0);

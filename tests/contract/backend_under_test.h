@@ -50,7 +50,7 @@ inline request ask_for(verb what, int descriptor, const void* address = nullptr,
 
 inline request at_offset(request r, std::uint64_t offset) {
   r.offset = offset;
-  r.seekable = true;
+  r.through = nature::file;
   return r;
 }
 

@@ -1,129 +1,28 @@
-// What stands behind a descriptor, on every backend: each kind gives what it should, and nothing
-// that others do with it holds up the loop.
-#include "tests/support/io_test.h"
+// What stands behind a descriptor, on every backend: each kind gives what it should.
+#include "tests/support/kinds.h"
 
-#include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <functional>
 #include <string>
-#include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <termios.h>
-
-#include <eddy/coro/offload.h>
-#include <eddy/coro/timeout.h>
-#include <eddy/io/file.h>
-#include <eddy/io/filesystem.h>
-#include <eddy/io/pipe.h>
+#include <sys/timerfd.h>
 
 namespace eddy::test {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr open_mode read_write = open_mode::read | open_mode::write;
-
-/// What stands behind a standard stream for as long as this lives; `d` is closed at once.
-class stands_at {
- public:
-  stands_at(int number, int d) : number_(number), kept_(::fcntl(number, F_DUPFD_CLOEXEC, 3)) {
-    EXPECT_EQ(::dup2(d, number), number);
-    ::close(d);
-  }
-  ~stands_at() {
-    if (kept_ < 0) {
-      ::close(number_);
-      return;
-    }
-    ::dup2(kept_, number_);
-    ::close(kept_);
-  }
-  stands_at(const stands_at&) = delete;
-  stands_at& operator=(const stands_at&) = delete;
-
- private:
-  int number_;
-  int kept_;
-};
-
-/// A terminal and who sits before it.
-struct terminal {
-  terminal() {
-    EXPECT_EQ(::grantpt(user), 0);
-    EXPECT_EQ(::unlockpt(user), 0);
-    line = ::open(::ptsname(user), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    EXPECT_GE(line, 0);
-    termios raw{};
-    EXPECT_EQ(::tcgetattr(line, &raw), 0);
-    ::cfmakeraw(&raw);
-    EXPECT_EQ(::tcsetattr(line, TCSANOW, &raw), 0);
-  }
-  ~terminal() {
-    ::close(line);
-    ::close(user);
-  }
-  terminal(const terminal&) = delete;
-  terminal& operator=(const terminal&) = delete;
-
-  int user = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  int line = -1;
-};
-
-/// A pipe with a name, both ends in one blocking descriptor.
-int named_pipe(const std::string& name) {
-  EXPECT_EQ(::mkfifo(name.c_str(), 0600), 0);
-  return ::open(name.c_str(), O_RDWR | O_CLOEXEC);
-}
-
-/// Takes all that there is, without waiting.
-std::size_t drain(int d) {
-  std::vector<char> buffer(1 << 16);
-  std::size_t all = 0;
-  for (;;) {
-    pollfd p{d, POLLIN, 0};
-    if (::poll(&p, 1, 0) <= 0) return all;
-    const ssize_t n = ::read(d, buffer.data(), buffer.size());
-    if (n <= 0) return all;
-    all += static_cast<std::size_t>(n);
-  }
-}
-
-/// The loop goes on: timers, polls and threads have their turn (else the test stands still here).
-task<void> a_while() {
-  for (int i = 0; i < 3; ++i) {
-    co_await sleep_for(1ms);
-    co_await after_a_poll();
-  }
-}
-
-/// It waits, the loop goes on meanwhile, and it can be called back.
-template <class T>
-task<void> waits_and_is_stopped(join_handle<T> h) {
-  co_await a_while();
-  EXPECT_FALSE(h.done());
-  h.cancel();
-  const auto r = co_await h.join();
-  EXPECT_TRUE(r.stopped());
-}
-
 class KindsTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(KindsTest);
-
-using KindsDeathTest = KindsTest;
-EDDY_ON_EVERY_BACKEND(KindsDeathTest);
 
 // ---- Opened as files ----
 
@@ -207,477 +106,442 @@ TEST_P(KindsTest, OffsetsBeyondTheSystemsAreRefused) {
       path("file"));
 }
 
-// ---- Opening what waits ----
+// ---- More than one request moves ----
 
-TEST_P(KindsTest, OpeningANamedPipeToWriteWaitsForAReader) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
-  run(
-      [](std::string name) -> task<void> {
-        auto opening = spawn(file::open(name, open_mode::write));
-        co_await a_while();
-        EXPECT_FALSE(opening.done());
-        const int reader = ::open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        result<file> f = co_await opening;
-        EXPECT_TRUE(f) << f.error();
-        const result<std::size_t> written = co_await f->write("x");
-        EXPECT_EQ(written.value_or(0u), 1u);
-        EXPECT_EQ(drain(reader), 1u);
-        ::close(reader);
-        const result<std::size_t> late = co_await f->write("x");
-        EXPECT_EQ(late.error(), std::errc::broken_pipe);
-      },
-      path("fifo"));
-}
+/// Memory of `size` bytes behind which one block stands again and again: costs no more than that.
+class folded_memory {
+ public:
+  explicit folded_memory(std::size_t size) : size_((size + block - 1) / block * block) {
+    const int d = ::memfd_create("eddy-folded", MFD_CLOEXEC);
+    EXPECT_EQ(::ftruncate(d, block), 0);
+    start_ = static_cast<char*>(
+        ::mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    for (std::size_t at = 0; at < size_; at += block) {
+      EXPECT_NE(::mmap(start_ + at, block, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, d, 0),
+                MAP_FAILED);
+    }
+    ::close(d);
+  }
+  ~folded_memory() { ::munmap(start_, size_); }
+  folded_memory(const folded_memory&) = delete;
+  folded_memory& operator=(const folded_memory&) = delete;
+  char* get() const { return start_; }
 
-TEST_P(KindsTest, OpeningANamedPipeToReadWaitsForAWriterAlsoASilentOne) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+ private:
+  static constexpr std::size_t block = 8 << 20;
+  std::size_t size_;
+  char* start_;
+};
+
+TEST_P(KindsTest, MoreThanTwoGibibytesMoveAsOneAndTheLoopGoesOn) {
+  static constexpr std::size_t size = 0x8000'1000;
+  const folded_memory memory(size);
   run(
-      [](std::string name) -> task<void> {
-        auto opening = spawn(file::open(name, open_mode::read));
-        co_await a_while();
-        EXPECT_FALSE(opening.done());
-        const int writer = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        EXPECT_GE(writer, 0) << "the end to read is there for others";
-        result<file> f = co_await opening;
-        char buffer[10];
-        auto reading = spawn(f->read(buffer));
-        co_await a_while();
-        EXPECT_FALSE(reading.done());
-        EXPECT_EQ(::write(writer, "said", 4), 4);
+      [](char* start) -> task<void> {
+        result<file> zeros = co_await file::open("/dev/zero", open_mode::read);
+        auto reading = spawn(zeros->read_at(mutable_buffer(start, size), 0));
+        int ticks = 0;
+        for (; !reading.done(); ++ticks) co_await sleep_for(1ms);
+        EXPECT_GT(ticks, 1);
         const result<std::size_t> read = co_await reading;
-        EXPECT_EQ(read.value_or(0u), 4u);
-        ::close(writer);
-        const result<std::size_t> end = co_await f->read(buffer);
-        EXPECT_EQ(end.value_or(1u), 0u);
+        EXPECT_EQ(read.value_or(0u), size);
+        result<file> nowhere = co_await file::open("/dev/null", open_mode::write);
+        const result<std::size_t> written =
+            co_await nowhere->write_at(const_buffer(start, size), 0);
+        EXPECT_EQ(written.value_or(0u), size);
       },
-      path("fifo"));
+      memory.get());
 }
 
-TEST_P(KindsTest, AWriterWhoHasGoneAgainHasOpenedIt) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
-  run(
-      [](std::string name) -> task<void> {
-        for (const bool speaks : {false, true}) {
-          auto opening = spawn(file::open(name, open_mode::read));
-          int writer = -1;
-          while (writer < 0) {  // until the reader's end is there
-            co_await after_a_poll();
-            writer = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-          }
-          EXPECT_EQ(::write(writer, "last", speaks ? 4 : 0), speaks ? 4 : 0);
-          ::close(writer);
-          result<file> f = co_await opening;
-          char buffer[10];
-          const result<std::size_t> read = co_await f->read(buffer);
-          EXPECT_EQ(read.value_or(99u), speaks ? 4u : 0u);
-        }
-      },
-      path("fifo"));
+/// So much does a request of a file's move for as long as this lives.
+class short_requests {
+ public:
+  explicit short_requests(std::uint32_t most)
+      : kept_(std::exchange(detail::most_of_a_part, most)) {}
+  ~short_requests() { detail::most_of_a_part = kept_; }
+  short_requests(const short_requests&) = delete;
+  short_requests& operator=(const short_requests&) = delete;
+
+ private:
+  std::uint32_t kept_;
+};
+
+TEST_P(KindsTest, EveryVerbGoesOnWhereARequestMovesNoMore) {
+  for (const std::uint32_t most : {9u, 999u, 1000u}) {
+    const short_requests limit(most);
+    run(
+        [](std::string name) -> task<void> {
+          std::string content(10'000, ' ');
+          for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i % 251);
+          const result<void> made = co_await write_file(name, content);
+          EXPECT_TRUE(made);
+          const result<std::string> whole = co_await read_file(name);
+          EXPECT_TRUE(whole && *whole == content);
+          const result<void> copied = co_await copy_file(name, name + "2");
+          EXPECT_TRUE(copied);
+          result<file> f = co_await file::open(name + "2", read_write);
+          std::string got(9'000, ' ');
+          const result<std::size_t> at = co_await f->read_at(got, 500);
+          EXPECT_EQ(at.value_or(0u), 9'000u);
+          EXPECT_TRUE(got == content.substr(500, 9'000));
+          const result<std::size_t> first = co_await f->read(got);
+          EXPECT_EQ(first.value_or(0u), 9'000u);
+          const result<std::size_t> rest = co_await f->read(got);
+          EXPECT_EQ(rest.value_or(0u), 1'000u);
+          const result<std::size_t> end = co_await f->read(got);
+          EXPECT_EQ(end.value_or(1u), 0u);
+          const result<std::size_t> appended = co_await f->write(got);
+          EXPECT_EQ(appended.value_or(0u), 9'000u);
+          const result<std::size_t> over = co_await f->write_at(got, 18'000);
+          EXPECT_EQ(over.value_or(0u), 9'000u);
+          const result<std::uint64_t> size = co_await f->size();
+          EXPECT_EQ(size.value_or(0u), 27'000u);
+          const result<std::size_t> short_at = co_await f->read_at(got, 20'000);
+          EXPECT_EQ(short_at.value_or(0u), 7'000u);
+          result<file> adopted = file::adopt(::open(name.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+          const result<std::size_t> once = co_await adopted->read(got);
+          EXPECT_EQ(once.value_or(0u), 9'000u);
+          const result<std::size_t> more = co_await adopted->write(got);
+          EXPECT_EQ(more.value_or(0u), 9'000u);
+          const result<std::uint64_t> grown = co_await adopted->size();
+          EXPECT_EQ(grown.value_or(0u), 19'000u);
+        },
+        path("file"));
+  }
 }
 
-TEST_P(KindsTest, BothEndsOfANamedPipeMayBeOurs) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+TEST_P(KindsTest, WhatHasMovedBeforeAnErrorOrACancelIsDelivered) {
+  const std::string name = path("file");
+  std::ofstream(name) << std::string(8 << 20, 'x');
   run(
-      [](std::string name) -> task<void> {
-        const auto say = [](std::string n) -> task<void> {
-          result<file> f = co_await file::open(n, open_mode::write);
-          const result<std::size_t> written = co_await f->write("hello");
-          EXPECT_EQ(written.value_or(0u), 5u);
-        };
-        for (const bool writer_first : {false, true}) {
-          std::vector<join_handle<void>> saying;
-          if (writer_first) saying.push_back(spawn(say, name));
-          auto hearing = spawn(read_file(name));
-          if (!writer_first) saying.push_back(spawn(say, name));
-          const result<std::string> heard = co_await hearing;
-          EXPECT_EQ(heard.value_or(""), "hello");
-          co_await saying[0];
-        }
-      },
-      path("fifo"));
-}
-
-TEST_P(KindsTest, AWaitingOpenMeetsOneThatBlocks) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
-  run(
-      [](std::string name) -> task<void> {
-        for (const int other_end : {O_RDONLY, O_WRONLY}) {
-          const bool we_write = other_end == O_RDONLY;
-          int other = -1;
-          std::thread blocks([&] { other = ::open(name.c_str(), other_end | O_CLOEXEC); });
-          const result<file> f =
-              co_await file::open(name, we_write ? open_mode::write : open_mode::read);
-          EXPECT_TRUE(f) << f.error();
-          blocks.join();
-          EXPECT_GE(other, 0);
-          ::close(other);
-        }
-      },
-      path("fifo"));
-}
-
-TEST_P(KindsTest, WaitingOpensHoldUpNothingAndCanBeCancelled) {
-  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
-  run(
-      [](std::string pipe, std::string name) -> task<void> {
-        const result<void> made = co_await write_file(name, "content");
-        EXPECT_TRUE(made);
-        for (const open_mode mode : {open_mode::write, open_mode::read}) {
-          std::vector<join_handle<result<file>>> opening;
-          for (int i = 0; i < 100; ++i) opening.push_back(spawn(file::open(pipe, mode)));
-          co_await a_while();
-          const result<std::string> content = co_await read_file(name);
-          EXPECT_EQ(content.value_or(""), "content");
-          for (auto& h : opening) {
-            EXPECT_FALSE(h.done());
-            h.cancel();
-          }
-          for (auto& h : opening) {
-            const auto r = co_await h.join();
+      [](std::string n) -> task<void> {
+        std::vector<char> buffer(8 << 20);
+        for (const moment when : moments) {
+          const short_requests limit(1 << 20);
+          result<file> f = co_await file::open(n, read_write);
+          auto reading = spawn(f->read_at(buffer, 0));
+          if (when == moment::before_the_hand_over) co_await next_tick();
+          if (when == moment::inside_the_kernel) co_await after_a_poll();
+          reading.cancel();
+          auto r = co_await reading.join();
+          const bool gave = r.has_value();
+          if (gave) {
+            EXPECT_GE(std::move(r).value().value_or(0u), std::size_t{1} << 20);
+          } else {
             EXPECT_TRUE(r.stopped());
           }
-          for (const moment at : moments) {
-            const bool stopped = co_await stops_when_cancelled(spawn(file::open(pipe, mode)), at);
-            EXPECT_TRUE(stopped);
-          }
-          const auto late = co_await with_timeout(2ms, file::open(pipe, mode));
-          EXPECT_EQ(late.error(), errc::timed_out);
+          EXPECT_EQ(gave, when == moment::inside_the_kernel);
         }
       },
-      path("fifo"), path("file"));
+      name);
 }
 
-TEST_P(KindsTest, ASocketIsNoPipeThatWaits) {
-  const int s = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un at{};
-  at.sun_family = AF_UNIX;
-  std::strncpy(at.sun_path, path("socket").c_str(), sizeof at.sun_path - 1);
-  ASSERT_EQ(::bind(s, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
-  run(
-      [](std::string name) -> task<void> {
-        for (const open_mode mode : {open_mode::read, open_mode::write, read_write}) {
-          const result<file> f = co_await file::open(name, mode);
-          EXPECT_EQ(f.error(), std::errc::no_such_device_or_address);
-        }
-      },
-      path("socket"));
-  ::close(s);
+// ---- Every kind, given from elsewhere ----
+
+constexpr int waits = 1'000'000;  // as a result: it waits, and can be called back
+constexpr int unknown = 1'000'001;
+
+/// What each operation on it gives: a number, or -errno. Eight bytes are written, up to 16 read.
+struct expected {
+  int read, write, read_at, write_at, size, truncate, sync;
+};
+
+struct kind_of_descriptor {
+  const char* name;
+  expected gives;
+  /// The descriptor; others that must stay open meanwhile.
+  std::function<int(const std::string& folder, std::vector<int>& others)> make;
+};
+
+int file_of_ten(const std::string& folder, int flags) {
+  const std::string name = folder + "/ten";
+  std::ofstream(name) << "0123456789";
+  return ::open(name.c_str(), flags | O_CLOEXEC);
 }
 
-TEST_P(KindsTest, AFileOnWhichAnotherHasALeaseIsOpenedWhenItIsGivenBack) {
-  const std::string name = path("file");
-  std::ofstream(name) << "content";
-  const int holder = ::open(name.c_str(), O_RDWR | O_CLOEXEC);
-  const auto before = ::signal(SIGIO, SIG_IGN);
-  if (::fcntl(holder, F_SETLEASE, F_WRLCK) != 0) {
-    ::close(holder);
-    GTEST_SKIP() << "no leases here";
-  }
-  run(
-      [](std::string n, int d) -> task<void> {
-        auto reading = spawn(read_file(n));
-        co_await a_while();
-        EXPECT_FALSE(reading.done());
-        EXPECT_EQ(::fcntl(d, F_SETLEASE, F_UNLCK), 0);
-        const result<std::string> content = co_await reading;
-        EXPECT_EQ(content.value_or(""), "content");
-      },
-      name, holder);
-  ::close(holder);
-  ::signal(SIGIO, before);
+int one_end(int which, int (*make)(int*), std::vector<int>& others) {
+  int ends[2] = {-1, -1};
+  EXPECT_EQ(make(ends), 0);
+  others.push_back(ends[1 - which]);
+  return ends[which];
 }
 
-TEST_P(KindsTest, AFilesFlagsAreTheOnesAskedFor) {
-  run(
-      [](std::string name) -> task<void> {
-        const result<file> f =
-            co_await file::open(name, open_mode::append | open_mode::read | open_mode::create);
-        EXPECT_EQ(::fcntl(f->native_handle(), F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK),
-                  O_RDWR | O_APPEND);
-        const result<file> folder = co_await file::open("/tmp", open_mode::read);
-        EXPECT_EQ(::fcntl(folder->native_handle(), F_GETFL) & O_NONBLOCK, 0);
-      },
-      path("file"));
+int device(const char* name) {
+  return ::open(name, O_RDWR | O_CLOEXEC);
 }
 
-// ---- Standard streams ----
+const std::vector<kind_of_descriptor>& all_kinds() {
+  constexpr expected of_a_file{10, 8, 10, 8, 10, 0, 0};
+  constexpr expected of_a_stream{waits, 8, -ESPIPE, -ESPIPE, 0, -EINVAL, -EINVAL};
+  constexpr expected to_read{waits, -EBADF, -ESPIPE, -ESPIPE, 0, -EINVAL, -EINVAL};
+  constexpr expected to_write{-EBADF, 8, -ESPIPE, -ESPIPE, 0, -EINVAL, -EINVAL};
+  constexpr auto plain_pipe = [](int* ends) { return ::pipe2(ends, O_CLOEXEC); };
+  constexpr auto packets = [](int* ends) { return ::pipe2(ends, O_CLOEXEC | O_DIRECT); };
+  constexpr auto sockets = [](int* ends) {
+    return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+  };
+  constexpr auto datagrams = [](int* ends) {
+    return ::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends);
+  };
+  using others = std::vector<int>;
+  static const std::vector<kind_of_descriptor> kinds = {
+      {"a regular file", of_a_file,
+       [](const std::string& folder, others&) { return file_of_ten(folder, O_RDWR); }},
+      {"a file to read",
+       {10, -EBADF, 10, -EBADF, 10, -EINVAL, 0},
+       [](const std::string& folder, others&) { return file_of_ten(folder, O_RDONLY); }},
+      {"a file's place only",
+       {-EBADF, -EBADF, -EBADF, -EBADF, 10, -EBADF, -EBADF},
+       [](const std::string& folder, others&) { return file_of_ten(folder, O_PATH); }},
+      {"a file in memory", of_a_file,
+       [](const std::string&, others&) {
+         const int d = ::memfd_create("eddy", MFD_CLOEXEC);
+         EXPECT_EQ(::pwrite(d, "0123456789", 10, 0), 10);
+         return d;
+       }},
+      {"a directory",
+       {-EISDIR, -EBADF, -EISDIR, -EBADF, unknown, -EINVAL, 0},
+       [](const std::string& folder, others&) {
+         return ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+       }},
+      {"a named pipe", of_a_stream,
+       [](const std::string& folder, others&) {
+         const std::string name = folder + "/fifo";
+         ::mkfifo(name.c_str(), 0600);
+         return ::open(name.c_str(), O_RDWR | O_CLOEXEC);
+       }},
+      {"a pipe to read", to_read,
+       [=](const std::string&, others& o) { return one_end(0, plain_pipe, o); }},
+      {"a pipe to write", to_write,
+       [=](const std::string&, others& o) { return one_end(1, plain_pipe, o); }},
+      {"packets to read", to_read,
+       [=](const std::string&, others& o) { return one_end(0, packets, o); }},
+      {"packets to write", to_write,
+       [=](const std::string&, others& o) { return one_end(1, packets, o); }},
+      {"a terminal", of_a_stream,
+       [](const std::string&, others& o) {
+         terminal t;
+         o.push_back(std::exchange(t.user, -1));
+         return std::exchange(t.line, -1);
+       }},
+      {"a terminal's other end", of_a_stream,
+       [](const std::string&, others& o) {
+         terminal t;
+         o.push_back(std::exchange(t.line, -1));
+         return std::exchange(t.user, -1);
+       }},
+      {"a socket", of_a_stream,
+       [=](const std::string&, others& o) { return one_end(0, sockets, o); }},
+      {"a socket of datagrams", of_a_stream,
+       [=](const std::string&, others& o) { return one_end(0, datagrams, o); }},
+      {"/dev/null",
+       {0, 8, 0, 8, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return device("/dev/null"); }},
+      {"/dev/zero",
+       {16, 8, 16, 8, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return device("/dev/zero"); }},
+      {"/dev/full",
+       {16, -ENOSPC, 16, -ENOSPC, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return device("/dev/full"); }},
+      {"/dev/random",
+       {16, 8, 16, 8, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return device("/dev/random"); }},
+      {"an eventfd", of_a_stream,
+       [](const std::string&, others&) { return ::eventfd(0, EFD_CLOEXEC); }},
+      {"a timerfd",
+       {waits, -EINVAL, -ESPIPE, -ESPIPE, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); }},
+      {"an inotify",
+       {waits, -EBADF, -ESPIPE, -ESPIPE, 0, -EINVAL, -EINVAL},
+       [](const std::string&, others&) { return ::inotify_init1(IN_CLOEXEC); }},
+  };
+  return kinds;
+}
 
-/// A write to what nobody reads waits, alone, and goes on when somebody does.
-task<void> writes_what_is_read_late(int reader) {
-  const int flags = ::fcntl(1, F_GETFL);
-  pipe_writer out = standard_output();
-  const std::string data(300'000, 'd');
-  // What the kernel has room for, then it waits.
-  std::size_t taken = 0;
-  auto writing = spawn(
-      [](pipe_writer& w, const std::string& all, std::size_t& sum) -> task<void> {
-        while (sum < all.size())
-          sum += (co_await w.write(const_buffer(all.data() + sum, all.size() - sum))).value();
-      },
-      std::ref(out), std::cref(data), std::ref(taken));
-  std::size_t heard = 0;
-  for (std::size_t before = 1; before != taken;) {
-    before = taken;
+/// Its result as in the table, where it gives `right`.
+template <class A>
+task<int> outcome(A operation, int right) {
+  auto h = spawn(std::move(operation));
+  if (right == waits) {
     co_await a_while();
-  }
-  EXPECT_FALSE(writing.done());
-  while (!writing.done()) {
-    co_await after_a_poll();
-    heard += drain(reader);
-  }
-  co_await writing;
-  heard += drain(reader);
-  EXPECT_EQ(heard, data.size());
-  // Whole, and called back.
-  co_await waits_and_is_stopped(spawn(write_all(out, data)));
-  drain(reader);
-  const result<std::size_t> again = co_await out.write("again");
-  EXPECT_EQ(again.value_or(0u), 5u);
-  EXPECT_EQ(drain(reader), 5u);
-  EXPECT_EQ(::fcntl(1, F_GETFL), flags) << "they are shared with other programs";
-}
-
-TEST_P(KindsTest, AStandardOutputThatNobodyReadsHoldsUpItsWriteOnly) {
-  {
-    const terminal t;
-    const stands_at one(1, ::dup(t.line));
-    run(writes_what_is_read_late, t.user);
-  }
-  {
-    const int both = named_pipe(path("fifo"));
-    const stands_at one(1, ::dup(both));
-    run(writes_what_is_read_late, both);
-    ::close(both);
-  }
-  {
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    {
-      const stands_at one(1, ends[1]);
-      run(writes_what_is_read_late, ends[0]);
+    if (!h.done()) {
+      h.cancel();
+      const auto ended = co_await h.join();
+      co_return ended.stopped() ? waits : -waits;
     }
-    ::close(ends[0]);
   }
-  {
-    int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    {
-      const stands_at one(1, ends[1]);
-      run(writes_what_is_read_late, ends[0]);
-    }
-    ::close(ends[0]);
+  auto r = co_await h.join();
+  const auto gave = std::move(r).value();
+  if (!gave) co_return -gave.error().value();
+  if constexpr (std::is_void_v<typename std::decay_t<decltype(gave)>::value_type>) {
+    co_return 0;
+  } else {
+    co_return static_cast<int>(*gave);
   }
 }
 
-task<void> reads_what_comes_late(int writer) {
-  const int flags = ::fcntl(0, F_GETFL);
-  pipe_reader in = standard_input();
-  char buffer[100];
-  for (int i = 0; i < 2; ++i) {
-    co_await waits_and_is_stopped(spawn(in.read(buffer)));
-    auto reading = spawn(in.read(buffer));
-    co_await a_while();
-    EXPECT_EQ(::write(writer, "line", 4), 4);
-    const result<std::size_t> read = co_await reading;
-    EXPECT_EQ(read.value_or(0u), 4u);
-    // What another reader has taken is not there: it goes on waiting.
-    const int other = ::open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    auto late = spawn(in.read(buffer));
-    co_await a_while();
-    EXPECT_EQ(::write(writer, "theirs", 6), 6);
-    char taken[10];
-    if (::read(other, taken, sizeof taken) == 6) {
-      co_await waits_and_is_stopped(std::move(late));
-    } else {  // (a worker of the kernel's had not even begun)
-      EXPECT_EQ((co_await late).value_or(0u), 6u);
-    }
-    ::close(other);
+/// One of the kind as a file, for as long as it takes.
+class given {
+ public:
+  given(const kind_of_descriptor& k, const std::string& folder)
+      : number_(k.make(folder, others_)), flags_(::fcntl(number_, F_GETFL)) {
+    EXPECT_GE(number_, 0) << k.name;
   }
-  EXPECT_EQ(::fcntl(0, F_GETFL), flags) << "they are shared with other programs";
-}
+  ~given() {
+    for (const int d : others_) ::close(d);
+  }
+  given(const given&) = delete;
+  given& operator=(const given&) = delete;
+  int number() const { return number_; }
+  bool is_as_it_was() const { return ::fcntl(number_, F_GETFL) == flags_; }
 
-TEST_P(KindsTest, AStandardInputWaitsForWhatComes) {
-  {
-    const terminal t;
-    const stands_at zero(0, ::dup(t.line));
-    run(reads_what_comes_late, t.user);
-  }
-  {
-    const int both = named_pipe(path("fifo"));
-    const stands_at zero(0, ::dup(both));
-    run(reads_what_comes_late, both);
-    ::close(both);
-  }
-  {
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    {
-      const stands_at zero(0, ends[0]);
-      run(reads_what_comes_late, ends[1]);
-    }
-    ::close(ends[1]);
-  }
-}
+ private:
+  std::vector<int> others_;
+  int number_;
+  int flags_;
+};
 
-/// Whoever of two readers gets a line, nobody gets it twice, and the loop stands still for neither.
-TEST_P(KindsTest, ATerminalMayHaveTwoReaders) {
-  const terminal t;
-  const stands_at zero(0, ::dup(t.line));
+TEST_P(KindsTest, EveryKindGivesWhatItShould) {
   run(
-      [](int line, int user) -> task<void> {
-        constexpr int bytes = 3000;
-        std::atomic<int> theirs{0};
-        std::atomic<bool> over{false};
-        std::thread other([&] {
-          char byte;
-          while (!over) {
-            pollfd p{line, POLLIN, 0};
-            // (Ready, it may wait all the same: the loop's read came first. The last byte ends it.)
-            if (::poll(&p, 1, 1) > 0 && ::read(line, &byte, 1) == 1) theirs += byte == 'x';
-          }
-        });
-        int ours = 0;
-        auto reading = spawn(
-            [](int& n) -> task<void> {
-              pipe_reader in = standard_input();
-              char byte = 'x';
-              while ((co_await in.read(mutable_buffer(&byte, 1))).value() == 1) n += byte == 'x';
-            },
-            std::ref(ours));
-        for (int i = 0; i < bytes; ++i) {
-          EXPECT_EQ(::write(user, "x", 1), 1);
-          if (i % 8 == 0) co_await after_a_poll();
-        }
-        while (ours + theirs < bytes) co_await sleep_for(1ms);
-        over = true;
-        reading.cancel();
-        static_cast<void>(co_await reading.join());
-        EXPECT_EQ(::write(user, "e", 1), 1);
-        other.join();
-        EXPECT_EQ(ours + theirs, bytes);
-      },
-      t.line, t.user);
-}
-
-TEST_P(KindsTest, EachPacketOfAPipeInPacketModeIsRead) {
-  int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
-  {
-    const stands_at zero(0, ends[0]);
-    run(
-        [](int writer) -> task<void> {
-          pipe_reader in = standard_input();
-          char buffer[100];
-          for (int round = 0; round < 3; ++round) {
-            auto reading = spawn(in.read(buffer));
-            co_await a_while();
-            for (int i = 0; i < 3; ++i) EXPECT_EQ(::write(writer, "xy", 2), 2);
-            const result<std::size_t> first = co_await reading;
-            EXPECT_EQ(first.value_or(0u), 2u);
-            for (int i = 0; i < 2; ++i) {
-              const result<std::size_t> next = co_await in.read(buffer);
-              EXPECT_EQ(next.value_or(0u), 2u);
+      [](std::string folder) -> task<void> {
+        for (const kind_of_descriptor& k : all_kinds()) {
+          char in[16];
+          const const_buffer out("12345678", 8);
+          for (int which = 0; which < 8; ++which) {
+            const given g(k, folder);
+            result<file> f = file::adopt(g.number());
+            EXPECT_TRUE(f) << k.name;
+            if (!f) continue;
+            const expected& e = k.gives;
+            const int all[] = {e.read, e.write,    e.read_at, e.write_at,
+                               e.size, e.truncate, e.sync,    e.sync};
+            int right = all[which];
+            int got = 0;
+            switch (which) {
+              case 0:
+                got = co_await outcome(f->read(in), right);
+                break;
+              case 1:
+                got = co_await outcome(f->write(out), right);
+                break;
+              case 2:
+                got = co_await outcome(f->read_at(in, 0), right);
+                break;
+              case 3:
+                got = co_await outcome(f->write_at(out, 0), right);
+                break;
+              case 4:
+                got = co_await outcome(f->size(), right);
+                if (right == unknown) right = got;
+                break;
+              case 5:
+                got = co_await outcome(f->truncate(0), right);
+                break;
+              case 6:
+                got = co_await outcome(f->sync(), right);
+                break;
+              default:
+                got = co_await outcome(f->sync_data(), right);
+                break;
             }
+            EXPECT_EQ(got, right) << k.name << ", operation " << which;
+            EXPECT_TRUE(g.is_as_it_was()) << k.name << ": its flags were changed";
+            const result<void> closed = co_await f->close();
+            EXPECT_TRUE(closed) << k.name;
           }
-        },
-        ends[1]);
-  }
-  ::close(ends[1]);
+        }
+      },
+      path("."));
 }
 
-TEST_P(KindsTest, AStandardOutputMayBeAFileOrADevice) {
-  const std::string name = path("output");
-  const int d = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  ASSERT_EQ(::write(d, "before ", 7), 7);
-  {
-    const stands_at one(1, ::dup(d));
-    run([]() -> task<void> {
-      pipe_writer out = standard_output();
-      const result<void> all = co_await write_all(out, std::string(300'000, 'a'));
-      EXPECT_TRUE(all);
-    });
-    EXPECT_EQ(::lseek(d, 0, SEEK_CUR), 300'007) << "the position that others share";
+/// As a standard stream each gives the same, in order.
+TEST_P(KindsTest, EveryKindMayBeAStandardStream) {
+  for (const kind_of_descriptor& k : all_kinds()) {
+    for (const int number : {0, 1}) {
+      const given g(k, path("."));
+      const stands_at here(number, g.number());
+      run(
+          [](const kind_of_descriptor* of, int n) -> task<void> {
+            char in[16];
+            if (n == 0) {
+              pipe_reader reader = standard_input();
+              const int got = co_await outcome(reader.read(in), of->gives.read);
+              EXPECT_EQ(got, of->gives.read) << of->name;
+            } else {
+              pipe_writer writer = standard_output();
+              const int got =
+                  co_await outcome(writer.write(const_buffer("12345678", 8)), of->gives.write);
+              EXPECT_EQ(got, of->gives.write) << of->name;
+            }
+          },
+          &k, number);
+      EXPECT_GE(::fcntl(number, F_GETFD), 0);
+    }
   }
-  ::close(d);
-  const stands_at one(1, ::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
+/// What stands open under a name may be opened again by it.
+TEST_P(KindsTest, EveryKindThatHasANameIsOpenedByIt) {
+  run(
+      [](std::string folder) -> task<void> {
+        for (const kind_of_descriptor& k : all_kinds()) {
+          const given g(k, folder);
+          const owned_number d(g.number());
+          const std::string name = "/proc/self/fd/" + std::to_string(g.number());
+          const bool folders = k.gives.read == -EISDIR;
+          result<file> f = co_await file::open(name, folders ? open_mode::read : read_write);
+          if (!f) {  // what has none says so at once
+            EXPECT_EQ(f.error(), std::errc::no_such_device_or_address) << k.name;
+            continue;
+          }
+          char in[16];
+          // (Opened again, it can do both; and the other end of a terminal is a new terminal.)
+          if (k.gives.read >= 0 || k.gives.read == -EISDIR) {
+            const int read = co_await outcome(f->read(in), k.gives.read);
+            EXPECT_EQ(read, k.gives.read) << k.name;
+          }
+          if (k.gives.write != -EBADF) {
+            const int written =
+                co_await outcome(f->write(const_buffer("12345678", 8)), k.gives.write);
+            EXPECT_EQ(written, k.gives.write) << k.name;
+          }
+        }
+      },
+      path("."));
+}
+
+TEST_P(KindsTest, WhatIsClosedIsNotAdopted) {
   run([]() -> task<void> {
-    pipe_writer out = standard_output();
-    const result<std::size_t> written = co_await out.write("nowhere");
-    EXPECT_EQ(written.value_or(0u), 7u);
+    const int closed = ::dup(2);
+    ::close(closed);
+    EXPECT_EQ(file::adopt(closed).error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(pipe_reader::adopt(closed).error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(pipe_writer::adopt(closed).error(), std::errc::bad_file_descriptor);
+    EXPECT_EQ(file::adopt(-1).error(), std::errc::bad_file_descriptor);
+    co_return;
   });
 }
 
-TEST_P(KindsDeathTest, WithStandardStreamsClosedNothingOfOursTakesTheirPlace) {
-  EXPECT_EXIT(
-      {
-        for (const int d : {0, 1, 2}) ::close(d);
-        runtime rt(options());
-        rt.native_handle();
-        const bool right = eddy::run(rt, []() -> task<bool> {
-          co_await offload([] {});
-          co_await a_while();
-          bool all = true;
-          for (const int d : {0, 1, 2}) all = all && ::fcntl(d, F_GETFD) == -1;
-          pipe_writer out = standard_output();
-          pipe_reader in = standard_input();
-          char buffer[10];
-          all = all && (co_await out.write("12345678")).error() == std::errc::bad_file_descriptor;
-          all = all && (co_await in.read(buffer)).error() == std::errc::bad_file_descriptor;
-          co_return all;
-        });
-        ::_exit(right ? 0 : 1);
-      },
-      ::testing::ExitedWithCode(0), "");
-}
-
-/// In a session of its own, before a terminal where something was typed: the program in the
-/// background goes on, and reads once it is brought to the foreground.
-TEST_P(KindsTest, ATerminalsReadWaitsInTheBackground) {
-  const terminal t;
-  const std::string name = ::ptsname(t.user);
-  ASSERT_EQ(::write(t.user, "line", 4), 4);
-  int told[2];
-  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
-  const pid_t leader = ::fork();
-  if (leader == 0) {
-    ::alarm(60);
-    ::setsid();
-    ::dup2(::open(name.c_str(), O_RDWR), 0);
-    ::signal(SIGTTOU, SIG_IGN);
-    const pid_t worker = ::fork();
-    if (worker == 0) {
-      ::alarm(60);
-      ::setpgid(0, 0);
-      runtime rt(options());
-      const bool right = eddy::run(
-          rt,
-          [](int tell) -> task<bool> {
-            pipe_reader in = standard_input();
-            char buffer[100];
-            auto reading = spawn(in.read(buffer));
-            co_await a_while();
-            if (reading.done() || ::write(tell, "b", 1) != 1) co_return false;
-            const result<std::size_t> read = co_await reading;
-            co_return read.value_or(0u) == 4;
-          },
-          told[1]);
-      ::_exit(right ? 0 : 1);
-    }
-    ::setpgid(worker, worker);
-    char byte;
-    int status = 0;
-    if (::read(told[0], &byte, 1) == 1 && ::tcsetpgrp(0, worker) == 0 &&
-        ::waitpid(worker, &status, WUNTRACED) == worker && WIFEXITED(status))
-      ::_exit(WEXITSTATUS(status));
-    ::kill(worker, SIGKILL);
-    ::_exit(99);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(leader, &status, 0), leader);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-  ::close(told[0]);
-  ::close(told[1]);
+TEST_P(KindsTest, WhatIsReleasedIsTheCallersAgain) {
+  run([]() -> task<void> {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    pipe_reader reader = pipe_reader::adopt(ends[0]).value();
+    pipe_writer writer = pipe_writer::adopt(ends[1]).value();
+    const result<std::size_t> written = co_await writer.write("there");
+    EXPECT_EQ(written.value_or(0u), 5u);
+    char buffer[10];
+    const result<std::size_t> read = co_await reader.read(buffer);
+    EXPECT_EQ(read.value_or(0u), 5u);
+    EXPECT_EQ(reader.release(), ends[0]);
+    EXPECT_EQ(reader.release(), -1);
+    const result<std::size_t> late = co_await reader.read(buffer);
+    EXPECT_EQ(late.error(), std::errc::bad_file_descriptor);
+    result<file> f = file::adopt(writer.release());
+    EXPECT_EQ(f->release(), ends[1]);
+    ::close(ends[0]);
+    ::close(ends[1]);
+  });
 }
 
 }  // namespace

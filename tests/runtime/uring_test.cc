@@ -444,7 +444,7 @@ TEST_F(Uring, AFilesReadIsShortAtItsEndOnly) {
   if (largest == static_cast<ssize_t>(expected.size())) GTEST_SKIP() << "it comes in one piece";
   operation o;
   request r = ask_for(verb::read, file, got.data(), got.size());
-  r.seekable = true;
+  r.through = nature::file;
   start(o, r);
   EXPECT_EQ(run_for(1)[0]->result, static_cast<int>(size));
   EXPECT_EQ(got, expected);
@@ -460,7 +460,7 @@ TEST_F(Uring, ASmallCachedFileIsReadByOneAttempt) {
   std::string got(4096, 0);
   operation o, again;
   request r = ask_for(verb::read, file, got.data(), got.size());
-  r.seekable = true;
+  r.through = nature::file;
   start(o, r);
   run_for(1);
   EXPECT_EQ(o.result, 39);

@@ -223,6 +223,10 @@ int fake_backend::answer(const request& r) {
       if (!r.options) return static_cast<int>(o->flags);
       o->flags = (o->flags & O_ACCMODE) | (r.options & ~std::uint32_t{O_ACCMODE});
       return 0;
+    case verb::examine:
+      return examine(r, *o);
+    case verb::has_writer:
+      return 1;  // named pipes there are none
     default:
       return -ENOSYS;
   }

@@ -22,7 +22,7 @@ namespace eddy::test {
 /// Rules of this world:
 /// - An operation is taken over in one run() and reported in the next one at the earliest, in the
 ///   order in which they were taken over as far as each can end; calls behind all others.
-/// - File verbs, seekable reads and writes, and calls are carried out when they are taken over.
+/// - File verbs, reads and writes of files, and calls are carried out when they are taken over.
 /// - Nothing is short but where the other end is: a stream holds 64 KiB.
 /// - A cancelled operation that waits reports -ECANCELED.
 /// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until;
@@ -80,6 +80,7 @@ class fake_backend final : public detail::backend {
   };
 
   int answer(const request&);  // result, -errno, or -EAGAIN: not yet
+  static int examine(const request&, object&);
   int transfer_file(const request&, object&);
   int receive(object&, const request&, bool as_message);
   int send(object&, const request&, bool as_message);

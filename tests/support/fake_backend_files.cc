@@ -50,6 +50,17 @@ int fake_backend::open(const request& r) {
   return add(std::move(made));
 }
 
+int fake_backend::examine(const request& r, object& o) {
+  const auto of = [&r](nature shared) {
+    return static_cast<int>(r.options ? nature::stream : shared);
+  };
+  if (!o.content) return of(nature::shared_pipe) | (o.mode == S_IFSOCK ? 0 : examined::pipe);
+  if (o.content->kind != node::file && o.content->kind != node::directory)
+    return of(nature::shared_device) | examined::offsets;
+  if (r.options) o.flags &= ~std::uint32_t{O_NONBLOCK};
+  return static_cast<int>(nature::file);
+}
+
 int fake_backend::transfer_file(const request& r, object& o) {
   node& content = *o.content;
   const bool reads = r.what == verb::read;
