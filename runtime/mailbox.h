@@ -15,15 +15,28 @@ namespace eddy::detail {
 /// All that passes between threads passes through this one word, so its own order of changes
 /// decides: no wake-up can be lost, and no fence is needed. (Every change is a read-modify-write,
 /// so a release goes on through later ones.)
-class mailbox {
+///
+/// `Atomic`: tests/runtime/interleavings_test.cc has one that goes step by step.
+template <template <class> class Atomic>
+class basic_mailbox {
  public:
-  mailbox() noexcept = default;
-  mailbox(const mailbox&) = delete;
-  mailbox& operator=(const mailbox&) = delete;
+  basic_mailbox() noexcept = default;
+  basic_mailbox(const basic_mailbox&) = delete;
+  basic_mailbox& operator=(const basic_mailbox&) = delete;
 
   /// Any thread, signal handlers. True: the loop was asleep, and the caller must now ring the
   /// doorbell. From this call on `w` belongs to the loop.
-  [[nodiscard]] bool push(work& w) noexcept;
+  [[nodiscard]] bool push(work& w) noexcept {
+    work* head = head_.load(std::memory_order_relaxed);
+    do {
+      w.next = head == asleep() ? nullptr : head;
+      // Release, for take(): the loop sees the item and all that was written before. Acquire, for
+      // fall_asleep(): whoever rings sees the doorbell. A failed attempt needs neither, it is made
+      // again.
+    } while (!head_.compare_exchange_weak(head, &w, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    return head == asleep();
+  }
 
   /// The loop's thread: is there anything? One load. (Relaxed: who acts on the answer takes, and
   /// take() acquires.)
@@ -33,7 +46,26 @@ class mailbox {
   }
 
   /// The loop's thread: moves everything that has arrived behind `into`, in the order of arrival.
-  void take(work_queue& into) noexcept;
+  void take(work_queue& into) noexcept {
+    // Only this thread takes or writes `asleep`: what is a list now is still one, perhaps a longer
+    // one, below.
+    if (empty()) return;
+    // Acquire, for the release of every push in the list: later pushes carry on the earlier ones'
+    // release.
+    work* newest = head_.exchange(nullptr, std::memory_order_acquire);
+    work* oldest = nullptr;
+    while (newest) {
+      work* before = newest->next;
+      newest->next = oldest;
+      oldest = newest;
+      newest = before;
+    }
+    while (oldest) {
+      work* after = oldest->next;
+      into.push(*oldest);
+      oldest = after;
+    }
+  }
 
   /// The loop's thread, just before it sleeps. False: something has arrived, do not sleep.
   [[nodiscard]] bool fall_asleep() noexcept {
@@ -58,8 +90,10 @@ class mailbox {
     return reinterpret_cast<work*>(1);  // NOLINT(performance-no-int-to-ptr)
   }
 
-  std::atomic<work*> head_{nullptr};
-  static_assert(std::atomic<work*>::is_always_lock_free, "push() is called in signal handlers");
+  Atomic<work*> head_{nullptr};
+  static_assert(Atomic<work*>::is_always_lock_free, "push() is called in signal handlers");
 };
+
+class mailbox : public basic_mailbox<std::atomic> {};
 
 }  // namespace eddy::detail
