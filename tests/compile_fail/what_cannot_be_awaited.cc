@@ -3,4 +3,6 @@
 // What is no awaitable at all, in a task.
 #include <eddy/coro/task.h>
 
-eddy::task<> awaits() { co_await 5; }
+eddy::task<> awaits() {
+  co_await 5;
+}
