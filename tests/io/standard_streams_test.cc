@@ -144,6 +144,34 @@ TEST_P(StandardStreamsTest, AStandardInputWaitsForWhatComes) {
   }
 }
 
+TEST_P(StandardStreamsTest, AtATerminalTheEndOfInputIsOneRead) {
+  const terminal t;
+  termios cooked{};
+  ASSERT_EQ(::tcgetattr(t.line, &cooked), 0);
+  cooked.c_lflag |= ICANON;
+  cooked.c_cc[VEOF] = 4;
+  ASSERT_EQ(::tcsetattr(t.line, TCSANOW, &cooked), 0);
+  const stands_at zero(0, ::dup(t.line));
+  run(
+      [](int user) -> task<void> {
+        pipe_reader in = standard_input();
+        char buffer[100];
+        for (int i = 0; i < 2; ++i) {
+          auto reading = spawn(in.read(buffer));
+          co_await a_while();
+          EXPECT_EQ(::write(user, "\4", 1), 1);
+          const result<std::size_t> end = co_await reading;
+          EXPECT_EQ(end.value_or(1u), 0u);
+          EXPECT_EQ(::write(user, "one\ntwo\n", 8), 8);
+          for (int line = 0; line < 2; ++line) {
+            const result<std::size_t> more = co_await in.read(buffer);
+            EXPECT_EQ(more.value_or(0u), 4u);
+          }
+        }
+      },
+      t.user);
+}
+
 /// Whoever of two readers gets a line, nobody gets it twice, and the loop stands still for neither.
 TEST_P(StandardStreamsTest, ATerminalMayHaveTwoReaders) {
   const terminal t;
