@@ -43,7 +43,7 @@ class doorbell {
     ++rings;
     rung_ = true;
   }
-  void sleep() {
+  void wait_for_ring() {
     interleavings::current().wait("sleep", [this] { return rung_; });
     rung_ = false;
   }
@@ -118,7 +118,7 @@ class post_office {
         --naps;
         s_->bell.sleep_a_while();
       } else {
-        s_->bell.sleep();
+        s_->bell.wait_for_ring();
       }
       ++s_->sleeps;
       s_->box.wake_up();
