@@ -383,13 +383,15 @@ TEST_F(Interleavings, TwoPiecesOfWorkAreDoneOnceEach) {
 
 TEST_F(Interleavings, TwoPiecesOfWorkThatNeedEachOtherRunAtOnce) {
   EXPECT_EQ(explore_pool([](pool_model& m) {
-              for (auto [mine, other] : {std::pair{&m.a, &m.b}, std::pair{&m.b, &m.a}}) {
-                mine->run = [mine = mine, other = other] {
+              const auto meets = [](auto* mine, auto* other) {
+                mine->run = [mine, other] {
                   ++mine->times;
                   interleavings::current().wait("meet", [other] { return other->times > 0; });
                   return 0;
                 };
-              }
+              };
+              meets(&m.a, &m.b);
+              meets(&m.b, &m.a);
               m.submit(m.a);
               m.submit(m.b);
               m.take_all();
