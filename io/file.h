@@ -197,7 +197,8 @@ class file {
 class file::open_wait : public detail::path_wait {
  public:
   open_wait(const detail::io_kind&, const request&, int refusal, std::string path) noexcept;
-  open_wait(open_wait&& other) noexcept : path_wait(std::move(other)), flags_(other.flags_) {}
+  open_wait(open_wait&& other) noexcept
+      : path_wait(static_cast<path_wait&&>(other)), flags_(other.flags_) {}
   eddy::result<file> await_resume() const noexcept;
   static void reported(detail::work*) noexcept;
   static void interrupt(detail::io_wait&) noexcept;

@@ -27,6 +27,7 @@ struct signature<R (*)(P...)> {
 };
 template <class R, class... P>
 struct signature<R (*)(P...) noexcept> : signature<R (*)(P...)> {};
+// NOLINTBEGIN(bugprone-macro-parentheses): a qualifier takes none
 #define EDDY_SIGNATURE(qualifiers)                       \
   template <class C, class R, class... P>                \
   struct signature<R (C::*)(P...) qualifiers> {          \
@@ -43,6 +44,7 @@ EDDY_SIGNATURE(const&);
 EDDY_SIGNATURE(&&);
 EDDY_SIGNATURE(const&&);
 #undef EDDY_SIGNATURE
+// NOLINTEND(bugprone-macro-parentheses)
 template <class F>
   requires requires { &F::operator(); }
 struct signature<F> : signature<decltype(&F::operator())> {};

@@ -233,7 +233,7 @@ constexpr std::uint32_t length_of(std::size_t size) noexcept {
 }
 
 /// A stream gives and takes what it can; copying more at once would hold up the loop.
-constexpr std::size_t most_of_a_stream = 256 * 1024;
+constexpr std::size_t most_of_a_stream = std::size_t{256} * 1024;
 
 inline std::uint64_t address_of(const void* p) noexcept {
   return reinterpret_cast<std::uintptr_t>(p);
