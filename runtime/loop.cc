@@ -388,7 +388,7 @@ void loop::report_error(const std::exception_ptr& what) noexcept {
     warn("nobody is left to hear of an exception", what, error_place_);
     return;
   }
-  error_callback f = std::move(heard_by);  // (it may set another)
+  error_callback f = std::exchange(heard_by, error_callback());  // (it may set another)
   chain* const before = std::exchange(running, nullptr);
   try {
     f(what);
