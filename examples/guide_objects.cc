@@ -70,7 +70,8 @@ static eddy::task<eddy::result<void>> answer(eddy::unix_stream stream) {
   for (;;) {
     const std::string first = co_await eddy::ok(lines.read_line());
     const std::string second = co_await eddy::ok(lines.read_line());
-    const std::string answers = second + " is the second\n" + first + " is the first\n";
+    std::string answers = second;
+    answers.append(" is the second\n").append(first).append(" is the first\n");
     co_await eddy::ok(eddy::write_all(stream, answers));
   }
 }
