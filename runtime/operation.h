@@ -55,6 +55,8 @@ enum class verb : std::uint8_t {
   examine,      // what it is -> a nature, and what `examined` adds. options: 0: others may share it; else the O_ flags
                 // with which it was opened just now, O_NONBLOCK too, which is taken away from what is a file
   has_writer,   // a named pipe's end to read -> 1: somebody writes, or has written, to it since it was opened; 0
+  watch_signals,    // offset: a bit for each; descriptor: -1 or an earlier answer; options: below -> what can be read
+  take_signal,      // descriptor: from watch_signals -> the lowest number of those that were raised
 };
 // clang-format on
 
@@ -63,6 +65,11 @@ enum class verb : std::uint8_t {
 constexpr bool is_file_verb(verb v) noexcept {
   return v >= verb::open && v <= verb::make_directory;
 }
+
+/// Options of watch_signals: from the second signal on they act by default; nothing is watched any
+/// more, and the descriptor may be closed.
+inline constexpr std::uint32_t watch_once = 1;
+inline constexpr std::uint32_t watch_no_more = 2;
 
 /// For read and write: at the descriptor's own position, and for everything that has none (pipes,
 /// terminals).

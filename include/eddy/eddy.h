@@ -31,6 +31,7 @@
 #include <eddy/io/filesystem.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/serve.h>
+#include <eddy/io/signals.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/io/tcp.h>
 #include <eddy/io/unix.h>

@@ -17,6 +17,7 @@
 
 #include "runtime/backend/backend.h"
 #include "runtime/backend/pipe_signal.h"
+#include "runtime/backend/signals.h"
 
 namespace eddy::detail {
 namespace {
@@ -219,7 +220,7 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::make_directory:
       return ::mkdirat(AT_FDCWD, path(r), r.length);
     case verb::call:
-      break;  // has no errno: execute() calls it
+      break;  // execute() calls them
     case verb::socket:
       return ::socket(fd, options | ours, static_cast<int>(r.length));
     case verb::bind:
@@ -248,6 +249,9 @@ long once(const request& r, bool may_wait) noexcept {
       return examine(r);
     case verb::has_writer:
       return has_writer(r);
+    case verb::watch_signals:
+    case verb::take_signal:
+      break;  // execute() asks the watchers
   }
   errno = ENOSYS;
   return -1;
@@ -277,6 +281,8 @@ short waits_for(const request& r) noexcept {
 
 [[gnu::noinline]] int execute_any(const request& r, bool may_wait) noexcept {
   if (r.what == verb::call) return at<int(void*)>(r.address)(at(r.offset));
+  if (r.what == verb::watch_signals) return watch_signals(r);
+  if (r.what == verb::take_signal) return take_signal(r.descriptor);
   bool connecting = false;
   for (;;) {
     long n = once(r, may_wait);

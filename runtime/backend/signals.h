@@ -1,0 +1,20 @@
+// Signals for those who wait for them: one handler of the process notes a signal for each watcher
+// that wants it, and rings its bell (an eventfd). What the program had installed before is called
+// after that, and comes back with the last watcher. Private.
+//
+// No signalfd: it would need the signal blocked in every thread, those of the program included, and
+// children would inherit that.
+#pragma once
+
+#include <cstdint>
+
+#include <eddy/runtime/operation.h>
+
+namespace eddy::detail {
+
+/// verb::watch_signals.
+int watch_signals(const request&) noexcept;
+/// verb::take_signal.
+int take_signal(int bell) noexcept;
+
+}  // namespace eddy::detail
