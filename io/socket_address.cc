@@ -12,6 +12,7 @@
 #include <optional>
 #include <type_traits>
 
+#include <eddy/io/detail/descriptor.h>
 #include <eddy/io/socket_address.h>
 
 namespace eddy {
@@ -61,6 +62,47 @@ std::string_view path_of(const sockaddr_un& native, std::size_t size) noexcept {
 
 }  // namespace
 
+namespace detail {
+namespace {
+
+/// The number of an interface that is given by number or name; 0: there is none.
+std::uint32_t interface_of(std::string_view zone) {
+  if (const std::optional<std::uint32_t> number = parse_number(zone, UINT32_MAX)) return *number;
+  const std::string name(zone);
+  if (name.find('\0') != name.npos) return 0;
+  request r;
+  r.what = verb::interface_index;
+  r.address = reinterpret_cast<std::uintptr_t>(name.c_str());
+  const int answer = ask_here(r);
+  return answer > 0 ? static_cast<std::uint32_t>(answer) : 0;
+}
+
+result<socket_address> numeric_v6(std::string_view host, std::uint16_t port) {
+  sockaddr_in6 native{};
+  native.sin6_family = AF_INET6;
+  native.sin6_port = htons(port);
+  const std::size_t percent = host.find('%');
+  if (!parse_host(AF_INET6, host.substr(0, percent), &native.sin6_addr)) return from_errno(EINVAL);
+  if (percent != host.npos) {
+    native.sin6_scope_id = interface_of(host.substr(percent + 1));
+    if (!native.sin6_scope_id) return from_errno(EINVAL);
+  }
+  return copy_in(native);
+}
+
+}  // namespace
+
+result<socket_address> numeric_address(std::string_view host, std::uint16_t port) {
+  if (host.find(':') != host.npos) return numeric_v6(host, port);
+  sockaddr_in native{};
+  native.sin_family = AF_INET;
+  native.sin_port = htons(port);
+  if (!parse_host(AF_INET, host, &native.sin_addr)) return from_errno(EINVAL);
+  return copy_in(native);
+}
+
+}  // namespace detail
+
 result<socket_address> socket_address::parse(std::string_view text) {
   const std::error_code invalid = detail::from_errno(EINVAL);
   const std::size_t colon = text.rfind(':');
@@ -68,27 +110,10 @@ result<socket_address> socket_address::parse(std::string_view text) {
   const std::optional<std::uint32_t> port = parse_number(text.substr(colon + 1), 65535);
   if (!port) return invalid;
   std::string_view host = text.substr(0, colon);
-
-  if (host.size() < 2 || host.front() != '[' || host.back() != ']') {
-    sockaddr_in native{};
-    native.sin_family = AF_INET;
-    native.sin_port = htons(static_cast<std::uint16_t>(*port));
-    if (!parse_host(AF_INET, host, &native.sin_addr)) return invalid;
-    return copy_in(native);
-  }
-
-  host = host.substr(1, host.size() - 2);
-  sockaddr_in6 native{};
-  native.sin6_family = AF_INET6;
-  native.sin6_port = htons(static_cast<std::uint16_t>(*port));
-  if (const std::size_t percent = host.find('%'); percent != host.npos) {
-    const std::optional<std::uint32_t> scope = parse_number(host.substr(percent + 1), UINT32_MAX);
-    if (!scope || !*scope) return invalid;
-    native.sin6_scope_id = *scope;
-    host = host.substr(0, percent);
-  }
-  if (!parse_host(AF_INET6, host, &native.sin6_addr)) return invalid;
-  return copy_in(native);
+  const bool is_v6 = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (is_v6) host = host.substr(1, host.size() - 2);
+  if (is_v6 != (host.find(':') != host.npos)) return invalid;
+  return detail::numeric_address(host, static_cast<std::uint16_t>(*port));
 }
 
 socket_address socket_address::loopback(std::uint16_t port) noexcept {
@@ -107,7 +132,22 @@ socket_address socket_address::any(std::uint16_t port) noexcept {
   return copy_in(native);
 }
 
-result<socket_address> socket_address::unix_path(std::string_view path) {
+socket_address socket_address::loopback_v6(std::uint16_t port) noexcept {
+  sockaddr_in6 native{};
+  native.sin6_family = AF_INET6;
+  native.sin6_port = htons(port);
+  native.sin6_addr = in6addr_loopback;
+  return copy_in(native);
+}
+
+socket_address socket_address::any_v6(std::uint16_t port) noexcept {
+  sockaddr_in6 native{};
+  native.sin6_family = AF_INET6;
+  native.sin6_port = htons(port);
+  return copy_in(native);
+}
+
+result<socket_address> socket_address::from_path(std::string_view path) {
   if (path.empty()) return detail::from_errno(EINVAL);
   const bool is_abstract = path[0] == '\0';
   if (!is_abstract && path.find('\0') != path.npos) return detail::from_errno(EINVAL);
@@ -164,26 +204,41 @@ std::uint16_t socket_address::port() const noexcept {
   }
 }
 
-std::string socket_address::to_string() const {
+std::string socket_address::ip() const {
   std::array<char, INET6_ADDRSTRLEN> host{};
   switch (family()) {
     case AF_INET: {
       const auto native = copy_out<sockaddr_in>(*this);
       ::inet_ntop(AF_INET, &native.sin_addr, host.data(), host.size());
-      return std::string(host.data()) + ":" + std::to_string(port());
+      return host.data();
     }
     case AF_INET6: {
       const auto native = copy_out<sockaddr_in6>(*this);
       ::inet_ntop(AF_INET6, &native.sin6_addr, host.data(), host.size());
-      std::string text = std::string("[") + host.data();
+      std::string text = host.data();
       if (native.sin6_scope_id) text += "%" + std::to_string(native.sin6_scope_id);
-      return text + "]:" + std::to_string(port());
+      return text;
     }
+    default:
+      return {};
+  }
+}
+
+std::string socket_address::path() const {
+  if (family() != AF_UNIX) return {};
+  return std::string(path_of(copy_out<sockaddr_un>(*this), size_));
+}
+
+std::string socket_address::to_string() const {
+  switch (family()) {
+    case AF_INET:
+      return ip() + ":" + std::to_string(port());
+    case AF_INET6:
+      return "[" + ip() + "]:" + std::to_string(port());
     case AF_UNIX: {
-      const auto native = copy_out<sockaddr_un>(*this);
-      std::string path(path_of(native, size_));
-      if (!path.empty() && path[0] == '\0') path[0] = '@';
-      return path;
+      std::string text = path();
+      if (!text.empty() && text[0] == '\0') text[0] = '@';
+      return text;
     }
     default:
       return {};

@@ -4,6 +4,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
+#include <utility>
+
+#include <eddy/coro/timeout.h>
 
 namespace eddy {
 
@@ -24,6 +28,24 @@ bool is_internet(const socket_address& a) noexcept {
 
 detail::connect_awaitable<tcp_stream> tcp_stream::connect(const socket_address& to) noexcept {
   return connect_awaitable<tcp_stream>(connect_kind, to, is_internet(to) ? 0 : -EAFNOSUPPORT);
+}
+
+namespace {
+
+task<result<tcp_stream>> connect_from(socket_address to, std::optional<socket_address> from,
+                                      duration timeout) {
+  connect_awaitable<tcp_stream> connecting(connect_kind, to, is_internet(to) ? 0 : -EAFNOSUPPORT,
+                                           from ? &*from : nullptr);
+  if (timeout <= duration::zero()) co_return co_await std::move(connecting);
+  co_return co_await with_timeout(timeout, std::move(connecting));
+}
+
+}  // namespace
+
+task<result<tcp_stream>> tcp_stream::connect(const socket_address& to,
+                                             const connect_options& options) {
+  return connect_from(to, options.local ? std::optional(*options.local) : std::nullopt,
+                      options.timeout);
 }
 
 tcp_stream tcp_stream::connected(detail::descriptor socket) noexcept {

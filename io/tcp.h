@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <eddy/coro/task.h>
 #include <eddy/io/buffer.h>
 #include <eddy/io/detail/socket.h>
 #include <eddy/io/detail/whole.h>
@@ -31,6 +32,14 @@ class tcp_stream {
   /// Cancel      stops the task, and the socket is closed; once connected, the stream is delivered
   /// Lifetime    nothing is referred to
   static detail::connect_awaitable<tcp_stream> connect(const socket_address& to) noexcept;
+  /// The same from an address of ours, or within a time.
+  ///
+  /// Result      the stream
+  /// Errors      as above; address_not_available, address_in_use: the local address;
+  ///             errc::timed_out
+  /// Cancel      as above
+  /// Lifetime    nothing is referred to
+  static task<result<tcp_stream>> connect(const socket_address& to, const connect_options& options);
 
   /// Reads what is there, at least one byte; 0: the peer has ended its side.
   ///

@@ -37,6 +37,8 @@ enum class verb : std::uint8_t {
   remove,          // address: path, options: AT_REMOVEDIR or 0
   make_directory,  // address: path, length: permissions
 
+  look_up,  // address: a detail::name_query, which has the answer, too -> 0
+
   call,  // address: int (*)(void*), offset: its argument. A function on the pool; the result is what it returns
 
   // Answered at once.
@@ -55,6 +57,7 @@ enum class verb : std::uint8_t {
   examine,      // what it is -> a nature, and what `examined` adds. options: 0: others may share it; else the O_ flags
                 // with which it was opened just now, O_NONBLOCK too, which is taken away from what is a file
   has_writer,   // a named pipe's end to read -> 1: somebody writes, or has written, to it since it was opened; 0
+  interface_index,  // address: the name of a network interface -> its number
   watch_signals,    // offset: a bit for each; descriptor: -1 or an earlier answer; options: below -> what can be read
   take_signal,      // descriptor: from watch_signals -> the lowest number of those that were raised
 };
@@ -111,7 +114,7 @@ struct request {
   /// Has it to be waited for once it has begun? (rule 21: a file operation that has begun, running
   /// pool work)
   bool must_finish() const noexcept {
-    return is_file() || is_file_verb(what) || what == verb::call;
+    return is_file() || is_file_verb(what) || what == verb::look_up || what == verb::call;
   }
   /// A read or write of a file.
   bool is_file() const noexcept { return through == nature::file; }

@@ -22,6 +22,12 @@ class category_of_errc final : public std::error_category {
         return "timed out";
       case errc::message_too_long:
         return "message too long";
+      case errc::host_not_found:
+        return "host not found";
+      case errc::name_try_again:
+        return "no answer from a name server, try again";
+      case errc::name_server_failed:
+        return "the name server failed";
     }
     return "unknown error";
   }

@@ -26,10 +26,12 @@
 #include <eddy/io/algorithm.h>
 #include <eddy/io/buffer.h>
 #include <eddy/io/buffered_reader.h>
+#include <eddy/io/connect.h>
 #include <eddy/io/file.h>
 #include <eddy/io/file_information.h>
 #include <eddy/io/filesystem.h>
 #include <eddy/io/pipe.h>
+#include <eddy/io/resolve.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/signals.h>
 #include <eddy/io/socket_address.h>

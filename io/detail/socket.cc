@@ -251,26 +251,31 @@ void accept_wait::reported(work* w) noexcept {
 
 // ---- connect -----------------------------------------------------------------------------------
 
-connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int refusal) noexcept
-    : io_wait(nullptr, kind, with(verb::connect, nullptr, 0)), to_(to) {
+connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int refusal,
+                           const socket_address* from) noexcept
+    : io_wait(nullptr, kind, with(verb::connect, nullptr, 0)), to_(to), from_(from) {
   result = refusal;
+}
+
+/// A port that the kernel chooses need not be free for every address: it chooses when it connects.
+static int bind_local(const descriptor& socket, const socket_address& from) noexcept {
+  constexpr int no_port_yet = 24;  // IP_BIND_ADDRESS_NO_PORT
+  if (from.port() == 0) static_cast<void>(set_flag(socket, IPPROTO_IP, no_port_yet, true));
+  return socket.ask(with(verb::bind, from.data(), from.size()));
 }
 
 /// The socket is made first; where there is none its error queues like any other end.
 void connect_wait::begin_connect() noexcept {
-  if (!result) {
-    const int number = make_socket(to_.family());
-    if (number >= 0) {
-      socket_ = descriptor(number, descriptor::kind::stream);
-      on = &socket_;
-      ask.address = address_of(to_.data());
-      ask.length = to_.size();
-      begin_io();
-      return;
-    }
-    result = number;
+  if (!result) result = make_socket(to_.family());
+  if (result >= 0) {
+    socket_ = descriptor(result, descriptor::kind::stream);
+    result = from_ ? bind_local(socket_, *from_) : 0;
   }
-  make_ready(*this);
+  if (result < 0) return make_ready(*this);
+  on = &socket_;
+  ask.address = address_of(to_.data());
+  ask.length = to_.size();
+  begin_io();
 }
 
 }  // namespace eddy::detail

@@ -22,6 +22,12 @@ struct listen_options {
   bool reuse_port = false;
 };
 
+/// How to connect.
+struct connect_options {
+  const socket_address* local = nullptr;  ///< where from; null: the kernel chooses
+  duration timeout = duration::zero();    ///< of the whole; zero: the kernel's own patience
+};
+
 namespace detail {
 
 transfer receive(descriptor&, const io_kind&, mutable_buffer) noexcept;
@@ -105,8 +111,9 @@ constexpr io_kind make_accept_kind(const char* name) noexcept {
 /// Makes a socket and connects it; where that fails, or is stopped, the socket goes with this wait.
 class connect_wait : public io_wait {
  public:
-  /// `refusal`: 0 or -errno
-  connect_wait(const io_kind&, const socket_address& to, int refusal) noexcept;
+  /// `refusal`: 0 or -errno. `from`: null, or an address that outlives the wait.
+  connect_wait(const io_kind&, const socket_address& to, int refusal,
+               const socket_address* from = nullptr) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -118,6 +125,7 @@ class connect_wait : public io_wait {
  private:
   void begin_connect() noexcept;
   socket_address to_;
+  const socket_address* from_;
 };
 
 template <class S>

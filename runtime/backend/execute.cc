@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/look_up.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/signals.h"
 
@@ -171,6 +173,12 @@ long has_writer(const request& r) noexcept {
   return n < 0 && (errno == EAGAIN || errno == EFAULT);
 }
 
+/// (0 is no interface.)
+long interface_index(const char* name) noexcept {
+  const unsigned index = ::if_nametoindex(name);
+  return index ? static_cast<long>(index) : -1;
+}
+
 /// The one system call of a request: its result, or -1 and errno.
 long once(const request& r, bool may_wait) noexcept {
   const int fd = r.descriptor;
@@ -219,6 +227,7 @@ long once(const request& r, bool may_wait) noexcept {
       return ::unlinkat(AT_FDCWD, path(r), options);
     case verb::make_directory:
       return ::mkdirat(AT_FDCWD, path(r), r.length);
+    case verb::look_up:
     case verb::call:
       break;  // execute() calls them
     case verb::socket:
@@ -249,6 +258,8 @@ long once(const request& r, bool may_wait) noexcept {
       return examine(r);
     case verb::has_writer:
       return has_writer(r);
+    case verb::interface_index:
+      return interface_index(at<const char>(r.address));
     case verb::watch_signals:
     case verb::take_signal:
       break;  // execute() asks the watchers
@@ -281,6 +292,7 @@ short waits_for(const request& r) noexcept {
 
 [[gnu::noinline]] int execute_any(const request& r, bool may_wait) noexcept {
   if (r.what == verb::call) return at<int(void*)>(r.address)(at(r.offset));
+  if (r.what == verb::look_up) return ask_resolver(*at<name_query>(r.address));
   if (r.what == verb::watch_signals) return watch_signals(r);
   if (r.what == verb::take_signal) return take_signal(r.descriptor);
   bool connecting = false;

@@ -27,6 +27,7 @@ namespace eddy::detail {
 struct promise_base;  // coro/detail/chain.h: head of every coroutine frame of ours
 struct chain;         // coro/detail/chain.h: one line of frames, each awaiting the next
 class frame_pool;     // coro/detail/frame_pool.h: memory for frames
+struct look_up;       // io/resolve.cc: one look-up of a name
 class backend;
 struct backend_parts;
 struct hook_node;
@@ -229,6 +230,7 @@ class loop {
 
   std::uint64_t closes = 0;     ///< how many descriptors of this world were closed
   work_list<> told_of_a_close;  ///< run at the next one: accepts that found no descriptor free
+  look_up* look_ups = nullptr;  ///< of names, under way (io/resolve.cc)
 
  private:
   friend class eddy::runtime;
