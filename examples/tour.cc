@@ -1,5 +1,5 @@
 // The tour: everything that the loop can wait for, at once. Files, work for the pool, timers, and
-// an HTTP request over loopback to a server of its own. Nobody stops it: it ends when nothing is
+// an HTTP request, by name, to a server of its own. Nobody stops it: it ends when nothing is
 // pending.
 //
 //   tour [--trace] [FILE]     --trace: also each tick, and in which phase each line was printed
@@ -163,11 +163,11 @@ static eddy::task<> serve(eddy::tcp_listener listener) {
   if (!end) out.say("server: cannot accept: %s", end.error().message().c_str());
 }
 
-static eddy::task<> http_request(eddy::socket_address server) {
-  out.say("HTTP request to %s begins", server.to_string().c_str());
-  eddy::tcp_stream stream = co_await eddy::ok(eddy::tcp_stream::connect(server));
-  const std::string request =
-      "GET / HTTP/1.1\r\nHost: " + server.to_string() + "\r\nConnection: close\r\n\r\n";
+static eddy::task<> http_request(std::string host, std::uint16_t port) {
+  out.say("HTTP request to %s begins", host.c_str());
+  eddy::tcp_stream stream = co_await eddy::ok(eddy::connect(host, port));
+  const std::string request = "GET / HTTP/1.1\r\nHost: " + host + ":" + std::to_string(port) +
+                              "\r\nConnection: close\r\n\r\n";
   co_await eddy::ok(eddy::write_all(stream, request));
   std::string response;
   char buffer[1024];
@@ -185,7 +185,7 @@ static eddy::task<> http_request(eddy::socket_address server) {
 
 static eddy::task<> tour(std::string path) {
   eddy::tcp_listener listener = eddy::tcp_listener::bind(eddy::socket_address::loopback(0)).value();
-  const eddy::socket_address server = listener.local_address();
+  const std::uint16_t port = listener.local_address().port();
   eddy::spawn_background(serve, std::move(listener));
 
   // Nothing of this runs inside spawn: they begin, in this order, when main has ended (or waits).
@@ -195,7 +195,7 @@ static eddy::task<> tour(std::string path) {
   eddy::spawn(second_and_third_read, path);
   eddy::spawn(timer_of_3000_ms);
   eddy::spawn(timer_of_1000_ms);
-  eddy::spawn(http_request, server);
+  eddy::spawn(http_request, "localhost", port);
   out.say("main has ended; what it began goes on");
   co_return;
 }
