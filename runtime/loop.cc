@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -229,28 +228,24 @@ void loop::report_operations() noexcept {
   }
 }
 
+/// (Only sort_mail adds to the list, and it runs between two of these.)
 void loop::report_calls() noexcept {
-  operation_list done;
-  done.append(outside_->calls);
+  operation_list& done = outside_->calls;
   for (unsigned left = budget_; left && !done.empty(); --left) {
     operation& o = *done.pop();
     count(o, -1);
     o.run();
     drain();
   }
-  done.append(outside_->calls);  // what came meanwhile stands behind what is left
-  outside_->calls.append(done);
 }
 
+/// (The same.)
 void loop::run_posts() noexcept {
-  work_queue posts;
-  posts.append(outside_->posts);
+  work_queue& posts = outside_->posts;
   for (unsigned left = budget_; left && !posts.empty(); --left) {
-    posts.pop()->run();
+    posts.pop_first()->run();
     drain();
   }
-  posts.append(outside_->posts);
-  outside_->posts.append(posts);
 }
 
 backend& loop::need_backend() {
@@ -327,9 +322,7 @@ int loop::ask(const request& r) noexcept {
 time_point loop::now() noexcept {
   // (a world of the program's own making has a time of its own, from the first look on)
   if (outside_->kernel || outside_->factory) return need_backend().now();
-  timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  return monotonic_now();
 }
 
 void loop::refill_budget() noexcept {
@@ -604,10 +597,7 @@ loop::~loop() {
 namespace eddy {
 
 time_point now() noexcept {
-  if (detail::current_loop) return detail::current_loop->now();
-  timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  return detail::current_loop ? detail::current_loop->now() : detail::monotonic_now();
 }
 
 time_point clock::now() noexcept {

@@ -229,31 +229,4 @@ time_point timer_wheel::next_deadline() noexcept {
   return root_->deadline;
 }
 
-time_point timer_wheel::next_deadline_bound() const noexcept {
-  if (root_) return root_->deadline;
-  if (!size_) return time_point::max();
-  const std::uint64_t begin = first_place().begin;
-  // The slot at the epoch also holds what lies before it.
-  return begin ? time_point(duration(static_cast<std::int64_t>(begin))) : time_point::min();
-}
-
-void timer_wheel::visit(void (*f)(timer&, void*), void* context) const {
-  for (timer* first : slot_) {
-    for (timer* t = first; t; t = next_of(*t)) f(*t, context);
-  }
-  for (timer* t = root_; t;) {
-    f(*t, context);
-    if (t->child) {
-      t = t->child;
-      continue;
-    }
-    // Back to the nearest ancestor (or itself) that has a next sibling.
-    while (t && !t->next) {
-      while (t->previous && previous_of(*t)->child != t) t = previous_of(*t);
-      t = previous_of(*t);
-    }
-    if (t) t = next_of(*t);
-  }
-}
-
 }  // namespace eddy::detail

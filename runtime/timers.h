@@ -44,11 +44,6 @@ class timer_wheel {
   timer* pop_due(time_point now) noexcept;
   /// The earliest deadline; time_point::max() where no timer is armed.
   time_point next_deadline() noexcept;
-  /// A lower bound of the earliest deadline that costs no work; for const callers.
-  time_point next_deadline_bound() const noexcept;
-  /// Calls `f` with every armed timer once, in no order, for a report; `f` must neither start nor
-  /// cancel. O(n).
-  void visit(void (*f)(timer&, void*), void* context) const;
 
  private:
   // Time is counted in unsigned nanoseconds since the clock's epoch (what lies before it counts as

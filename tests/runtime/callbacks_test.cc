@@ -21,6 +21,17 @@ EDDY_TEST_ON_EVERY_BACKEND(callbacks);
 
 // ---- Timers ----
 
+TEST_P(callbacks, ATimeoutBeforeTheClocksBeginningIsDueNow) {
+  // (A difference to such an instant is more than a duration can say.)
+  rt().set_timeout(duration::min(), [&] { log("due"); });
+  rt().run_nowait();
+  EXPECT_EQ(log.text(), "due");
+  rt().set_timeout(duration::min(), [&] { log("again"); });
+  EXPECT_EQ(rt().next_timeout(), duration::zero());
+  rt().run();
+  EXPECT_EQ(log.text(), "due > again");
+}
+
 TEST_P(callbacks, ATimeoutRunsOnceAndNotEarly) {
   const time_point began = rt().now();
   int ran = 0;

@@ -27,24 +27,11 @@ time_point at(std::int64_t nanoseconds) {
   return time_point(duration(nanoseconds));
 }
 
-/// What is armed, as a visit sees it; fails where a timer is seen twice.
-std::set<const timer*> armed(const timer_wheel& wheel) {
-  std::set<const timer*> seen;
-  wheel.visit(
-      [](timer& t, void* context) {
-        EXPECT_TRUE(t.armed());
-        EXPECT_TRUE(static_cast<std::set<const timer*>*>(context)->insert(&t).second);
-      },
-      &seen);
-  return seen;
-}
-
 /// A wheel and, beside it, a multimap that says what it must answer (equal keys stand in the order
 /// of insertion).
 class model {
  public:
-  explicit model(std::size_t timers)
-      : timers_(std::make_unique<timer[]>(timers)), places_(timers), count_(timers) {
+  explicit model(std::size_t timers) : timers_(std::make_unique<timer[]>(timers)), places_(timers) {
     places_.assign(timers, expected_.end());
   }
 
@@ -82,17 +69,7 @@ class model {
     ASSERT_EQ(wheel_.size(), expected_.size());
     ASSERT_EQ(wheel_.empty(), expected_.empty());
     const time_point first = expected_.empty() ? time_point::max() : at(expected_.begin()->first);
-    ASSERT_LE(wheel_.next_deadline_bound(), first);
     ASSERT_EQ(wheel_.next_deadline(), first);
-    ASSERT_LE(wheel_.next_deadline_bound(), first);
-  }
-  void check_visit() {
-    std::set<const timer*> all;
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (timers_[i].armed()) all.insert(&timers_[i]);
-    }
-    ASSERT_EQ(armed(wheel_), all);
-    ASSERT_EQ(all.size(), expected_.size());
   }
   void expire_all() {
     while (!expected_.empty()) ASSERT_TRUE(pop(end_of_time));
@@ -106,7 +83,6 @@ class model {
   std::unique_ptr<timer[]> timers_;
   map expected_;
   std::vector<map::iterator> places_;
-  std::size_t count_;
 };
 
 TEST(Timers, ATimerThatWasNeverStartedIsIdleAndTheFirstStartIsNumberOne) {
@@ -115,7 +91,6 @@ TEST(Timers, ATimerThatWasNeverStartedIsIdleAndTheFirstStartIsNumberOne) {
   EXPECT_FALSE(t.armed());
   EXPECT_TRUE(wheel.empty());
   EXPECT_EQ(wheel.next_deadline(), time_point::max());
-  EXPECT_EQ(wheel.next_deadline_bound(), time_point::max());
   EXPECT_EQ(wheel.pop_due(time_point::max()), nullptr);
   wheel.start(t, at(uptime));
   EXPECT_EQ(t.sequence, 1u);
@@ -186,7 +161,6 @@ TEST(Timers, TheFirstTheLastAndTheOnlyOneOfASlotCanBeCancelled) {
       for (std::size_t i = 0; i < 3; ++i) m.start(i, uptime + away + static_cast<std::int64_t>(i));
       m.cancel(victim);
       m.check();
-      m.check_visit();
       m.start(victim, uptime + away - 1);
       m.check();
       m.cancel(victim);
@@ -194,7 +168,6 @@ TEST(Timers, TheFirstTheLastAndTheOnlyOneOfASlotCanBeCancelled) {
       m.start(victim, uptime + away);
       m.cancel(victim);
       m.check();
-      m.check_visit();
     }
   }
 }
@@ -206,11 +179,9 @@ TEST(Timers, ACancelFindsWhatTheHorizonHasPassedSinceItsStart) {
     model m(50);
     for (std::size_t i = 0; i < 50; ++i) m.start(i, uptime + static_cast<std::int64_t>(i % 5));
     m.check();
-    m.check_visit();
     for (std::size_t i = 0; i < 50; ++i) {
       m.cancel(i * step % 50);
       m.check();
-      m.check_visit();
     }
   }
 }
@@ -237,7 +208,6 @@ TEST(Timers, WhenTheHorizonCarriesWhatStoodHigherComesDownAtOnce) {
         if (ask) m.check();
         EXPECT_TRUE(m.pop(boundary - 1));
         EXPECT_FALSE(m.pop(boundary - 1));
-        m.check_visit();
         m.start(0, boundary + 70'000);
         m.check();
         for (std::int64_t now = boundary; now < boundary + 140'000; now += 1000) {
@@ -264,7 +234,6 @@ TEST(Timers, TheHighestLevelsCarryToo) {
     for (std::size_t i = 35; i < 69; ++i)
       m.start(i, boundary + static_cast<std::int64_t>(i) * 20'000 + 1);
     m.check();
-    m.check_visit();
     m.expire_all();
   }
 }
@@ -277,7 +246,6 @@ TEST(Timers, AskingForADistantDeadlineDoesNotSpoilWhatStartsBeforeIt) {
     m.start(i, uptime + static_cast<std::int64_t>(600 - i) * 1'000'000);
   m.check();
   for (std::size_t i = 300; i < 600; i += 3) m.cancel(i);
-  m.check_visit();
   m.expire_all();
 }
 
@@ -320,7 +288,6 @@ TEST(Timers, TheyAnswerLikeAModelUnderRandomStartsCancelsAndPops) {
           }
         }
         if (kind % 8 == 1) m.check();
-        if (round % 2048 == 0) m.check_visit();
         if (testing::Test::HasFailure()) return;
       }
       m.expire_all();
