@@ -146,6 +146,7 @@ task<result<descriptor>> open_path(const io_kind& kind, std::string path, int fl
   awaited_once<io_awaiter<int, path_wait>> opening(kind, r, 0, std::move(path));
   const result<int> number = co_await std::move(opening);
   if (!number) co_return number.error();
+  if (flags & O_NONBLOCK) examine_here(*number, r.options);  // a file is not to keep it
   co_return descriptor(*number, descriptor::kind::file);
 }
 

@@ -83,7 +83,7 @@ inline constexpr std::uint64_t current_position = ~std::uint64_t{0};
 enum class nature : std::uint8_t {
   stream,         ///< O_NONBLOCK, and nobody else's: what is tried never waits
   shared_pipe,    ///< a pipe or socket whose flags others share: it may lack O_NONBLOCK
-  shared_device,  ///< a terminal, device or the like of that kind: what is tried may wait for others
+  shared_device,  ///< a terminal that others share, any other device: what is tried may wait
   file,           ///< a regular file, a block device, a directory: it has offsets, may block, and
                   ///< what has begun is not cancelled
 };

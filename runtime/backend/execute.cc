@@ -156,9 +156,11 @@ long examine(const request& r) noexcept {
       return of(nature::shared_pipe) | examined::pipe;
     case S_IFSOCK:
       return of(nature::shared_pipe);
-    case S_IFCHR:
-      return of(nature::shared_device) |
+    case S_IFCHR: {
+      const bool ours = r.options && ::isatty(r.descriptor);  // (many drivers ignore O_NONBLOCK)
+      return static_cast<long>(ours ? nature::stream : nature::shared_device) |
              (::lseek(r.descriptor, 0, SEEK_CUR) < 0 ? 0 : examined::offsets);
+    }
     default:  // eventfd, inotify and the like
       return of(nature::shared_device);
   }

@@ -56,7 +56,7 @@ int fake_backend::examine(const request& r, object& o) {
   };
   if (!o.content) return of(nature::shared_pipe) | (o.mode == S_IFSOCK ? 0 : examined::pipe);
   if (o.content->kind != node::file && o.content->kind != node::directory)
-    return of(nature::shared_device) | examined::offsets;
+    return static_cast<int>(nature::shared_device) | examined::offsets;
   if (r.options) o.flags &= ~std::uint32_t{O_NONBLOCK};
   return static_cast<int>(nature::file);
 }
