@@ -21,6 +21,16 @@ namespace {
 class OpeningTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(OpeningTest);
 
+/// Opens a named pipe to write once an end to read is there, which is so as soon as somebody waits
+/// for a writer.
+task<int> writer_to(std::string name) {
+  for (;;) {
+    const int d = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (d >= 0) co_return d;
+    co_await after_a_poll();
+  }
+}
+
 // ---- Opening what waits ----
 
 TEST_P(OpeningTest, OpeningANamedPipeToWriteWaitsForAReader) {
@@ -50,8 +60,7 @@ TEST_P(OpeningTest, OpeningANamedPipeToReadWaitsForAWriterAlsoASilentOne) {
         auto opening = spawn(file::open(name, open_mode::read));
         co_await a_while();
         EXPECT_FALSE(opening.done());
-        const int writer = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        EXPECT_GE(writer, 0) << "the end to read is there for others";
+        const int writer = co_await writer_to(name);
         result<file> f = co_await opening;
         char buffer[10];
         auto reading = spawn(f->read(buffer));
@@ -73,11 +82,7 @@ TEST_P(OpeningTest, AWriterWhoHasGoneAgainHasOpenedIt) {
       [](std::string name) -> task<void> {
         for (const bool speaks : {false, true}) {
           auto opening = spawn(file::open(name, open_mode::read));
-          int writer = -1;
-          while (writer < 0) {  // until the reader's end is there
-            co_await after_a_poll();
-            writer = ::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-          }
+          const int writer = co_await writer_to(name);
           EXPECT_EQ(::write(writer, "last", speaks ? 4 : 0), speaks ? 4 : 0);
           ::close(writer);
           result<file> f = co_await opening;
