@@ -78,7 +78,7 @@ EDDY_TEST(late, ByTheEnvironment) {
 
 EDDY_TEST(stuck, BlocksTheLoop, 30ms) {
   co_await eddy::yield();
-  for (;;) {
+  for (volatile bool goes_on = true; goes_on;) {
   }
 }
 

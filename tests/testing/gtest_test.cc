@@ -103,7 +103,7 @@ class Failing : public testing::TestWithParam<std::string> {
   }
   std::string place() const { return "on " + GetParam() + "\n"; }
 };
-INSTANTIATE_TEST_SUITE_P(On, Failing, testing::Values("io_uring", "epoll"),
+INSTANTIATE_TEST_SUITE_P(On, Failing, testing::ValuesIn(detail::test_backends()),
                          [](const auto& one) { return one.param; });
 
 TEST_P(Failing, AnExpectationSaysWhereItWasAndGoesOn) {
