@@ -3,6 +3,7 @@
 // deadline and its timer, and how much processor time of its own. The wall clock's figures are
 // printed, and gated in the long run, on a quiet machine.
 #include "tests/support/runtime_test.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/soak.h"
 
 #include <algorithm>
@@ -90,8 +91,9 @@ void report(const std::string& backend, witness& w) {
       "%s: late by %.3f ms (median), %.3f ms (p99); of the loop's own making %.3f ms (p99); at "
       "most %u steps\n",
       backend.c_str(), ms(w.late(0.5)), ms(w.late(0.99)), ms(w.own(0.99)), w.most_steps());
-  EXPECT_LE(w.own(0.99), 2ms);
-  if (soak_minutes()) {
+  // (What gates is how many steps lie between; a sanitizer multiplies what each takes.)
+  if (soak_minutes() && !sanitized) {
+    EXPECT_LE(w.own(0.99), 2ms);
     EXPECT_LE(w.late(0.99), 2ms);
   }
 }
