@@ -80,6 +80,34 @@ TEST_P(SignalsTest, Rule37ASignalIsAReportOfPoll) {
   });
 }
 
+TEST_P(SignalsTest, SeveralThatCameTogetherAreGivenAlsoWhereTheBudgetIsSpent) {
+  for (const unsigned budget : {1u, 2u, 3u, 4u, 8u}) {
+    runtime_options some = options();
+    some.callback_budget = budget;
+    runtime rt(some);
+    eddy::run(rt, []() -> task<void> {
+      signal_set set{SIGUSR1, SIGUSR2, SIGALRM};
+      int given = 0;
+      auto all = spawn(
+          [](signal_set& s, int& g) -> task<void> {
+            for (;;) {
+              co_await s.next();
+              ++g;
+            }
+          },
+          std::ref(set), std::ref(given));
+      for (int i = 0; i < 10; ++i) co_await after_a_poll();
+      ::raise(SIGUSR1);
+      ::raise(SIGUSR2);
+      ::raise(SIGALRM);
+      for (int i = 0; i < 20; ++i) co_await after_a_poll();
+      EXPECT_EQ(given, 3);
+      all.cancel();
+      static_cast<void>(co_await all.join());
+    });
+  }
+}
+
 TEST_P(SignalsTest, ACancelledNextLosesNothing) {
   for (const moment at : moments) {
     run([at]() -> task<void> {
