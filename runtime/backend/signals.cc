@@ -33,6 +33,13 @@ struct watcher {
   watcher* next = nullptr;
 };
 
+/// Wherever one is noted, it has rung for that and nobody has read it, or whoever has read it is about
+/// to take what is noted.
+void ring(const watcher& w) noexcept {
+  constexpr std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(w.bell.load(), &one, sizeof one);
+}
+
 std::atomic<watcher*> first{nullptr};
 /// Handlers that look at watchers now: who takes one out waits for them.
 std::atomic<unsigned> handling{0};
@@ -91,9 +98,7 @@ void note(int number) noexcept {
       spent.fetch_or(w->wanted.load());
       w->fired.fetch_or(w->wanted.exchange(0));
     }
-    w->noted.fetch_or(bit);
-    constexpr std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(w->bell.load(), &one, sizeof one);
+    if (!(w->noted.fetch_or(bit) & bit)) ring(*w);
     is_heard = true;
   }
   // (Or another thread's became the first one in this moment.)
@@ -283,7 +288,9 @@ int take_signal(int bell) noexcept {
   const std::uint64_t noted = w->noted.load();
   if (!noted) return -EAGAIN;
   const int number = std::countr_zero(noted) + 1;
-  w->noted.fetch_and(~bit_of(number));
+  const std::uint64_t bit = bit_of(number);
+  // (The ring that was read was for all of them.)
+  if (w->noted.fetch_and(~bit) & ~bit) ring(*w);
   return number;
 }
 
