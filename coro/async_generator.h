@@ -1,6 +1,8 @@
 // async_generator<T>: a sequence whose values take awaiting.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <exception>
 #include <memory>

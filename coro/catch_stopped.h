@@ -1,6 +1,8 @@
 // catch_stopped: a boundary that turns "stopped" into an empty optional.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <optional>
 #include <utility>
 

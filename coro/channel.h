@@ -1,6 +1,8 @@
 // channel<T>: a bounded queue between tasks of one loop.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <memory>

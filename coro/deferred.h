@@ -1,6 +1,8 @@
 // deferred<T>: a value that is set once, for any number of waiters: replies, single flight.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <exception>

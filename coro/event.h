@@ -1,6 +1,8 @@
 // event: a flag that tasks of one loop wait for.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <source_location>
 

@@ -1,6 +1,8 @@
 // generator<T>: a synchronous sequence, for range-for.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <exception>

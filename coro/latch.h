@@ -1,6 +1,8 @@
 // latch: waits until something has happened so many times.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 
 #include <eddy/coro/event.h>

@@ -1,6 +1,8 @@
 // mutex: one task of a loop at a time.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <optional>
 #include <source_location>

@@ -1,6 +1,8 @@
 // offload: a function on the pool, awaited.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstdint>
 #include <functional>

@@ -1,6 +1,8 @@
 // ok: the value of a result, or the task is left with its error.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <system_error>
 #include <type_traits>
 #include <utility>

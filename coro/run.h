@@ -1,6 +1,8 @@
 // run: from main() into a task and back.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <functional>
 #include <stdexcept>
 #include <string>

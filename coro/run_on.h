@@ -1,6 +1,8 @@
 // run_on: a task of another runtime, awaited here. A task never changes its thread.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <functional>
 #include <memory>

@@ -1,6 +1,8 @@
 // semaphore: at most so many at a time.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <optional>

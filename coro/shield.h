@@ -1,6 +1,8 @@
 // shield and finally: what runs to its end whatever happens around it.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <optional>
 #include <type_traits>
 #include <utility>

@@ -1,6 +1,8 @@
 // sleep_for, sleep_until, interval: time as awaitables.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <source_location>
 

@@ -1,6 +1,8 @@
 // spawn, spawn_background and join_handle: tasks that run beside others.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <exception>
 #include <functional>

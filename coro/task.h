@@ -1,6 +1,8 @@
 // task<T>: a coroutine that is lazy, moved, and awaited once.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <exception>
 #include <memory>

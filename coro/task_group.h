@@ -2,6 +2,8 @@
 // all its children have.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <exception>

@@ -1,6 +1,8 @@
 // with_timeout and with_deadline: a scope with an end in time.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <type_traits>
 #include <utility>
 #include <variant>

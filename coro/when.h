@@ -1,6 +1,8 @@
 // when_all and when_any: several at once.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <exception>

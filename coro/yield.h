@@ -1,6 +1,8 @@
 // next_tick(), yield(), immediate(): which phase resumes you.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <source_location>
 #include <type_traits>

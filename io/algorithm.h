@@ -1,6 +1,8 @@
 // Streams as concepts, and what can be done with any of them: read_exactly, write_all, copy.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>

@@ -2,6 +2,8 @@
 // await ends.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <concepts>
 #include <cstddef>
 #include <span>

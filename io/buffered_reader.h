@@ -1,6 +1,8 @@
 // buffered_reader: lines, messages and exact counts from any stream, with nothing lost by a cancel.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>

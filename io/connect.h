@@ -1,6 +1,8 @@
 // connect(): a TCP connection to a host by its name.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstdint>
 #include <string>
 

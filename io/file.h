@@ -2,6 +2,8 @@
 // <eddy/io/filesystem.h>.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>

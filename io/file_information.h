@@ -1,6 +1,8 @@
 // What the system knows about a file: of a name (io/filesystem.h) and of an open file (io/file.h).
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <chrono>
 #include <cstdint>
 

@@ -2,6 +2,8 @@
 // <eddy/io/file.h>.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstdint>
 #include <source_location>

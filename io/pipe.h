@@ -1,6 +1,8 @@
 // Pipes, and the program's standard input and outputs.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <utility>
 

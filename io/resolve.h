@@ -1,6 +1,8 @@
 // Names of hosts: resolve() and name_of(). To connect by name: <eddy/io/connect.h>.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>

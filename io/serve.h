@@ -1,6 +1,8 @@
 // serve: the loop around accept() that every server would otherwise write by hand.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>

@@ -1,6 +1,8 @@
 // Signals: signal_set, and interrupted() for a program that ends when it is asked to.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstdint>
 #include <initializer_list>

@@ -1,6 +1,8 @@
 // Where a socket is: an IPv4, IPv6 or Unix address, as a value.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

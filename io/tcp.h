@@ -2,6 +2,8 @@
 // <eddy/io/algorithm.h>.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <utility>
 

@@ -2,6 +2,8 @@
 // within one.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <string_view>
 #include <utility>

@@ -1,6 +1,8 @@
 // Which kind of kernel interface a loop stands on. Public.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstdint>
 
 namespace eddy {

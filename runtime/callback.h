@@ -2,6 +2,8 @@
 // exception.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <exception>
 #include <new>

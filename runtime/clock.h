@@ -1,6 +1,8 @@
 // The loop's clock: monotonic nanoseconds, or virtual ones in a simulation.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <chrono>
 #include <cstdint>
 #include <ratio>

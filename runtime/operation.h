@@ -2,6 +2,8 @@
 // its own way (the ring copies a request, execute() calls it, a simulation plays it).
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstdint>
 
 #include <eddy/runtime/detail/work.h>

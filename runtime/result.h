@@ -1,6 +1,8 @@
 // What the world answers: a value or a std::error_code; and the library's own error codes.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <new>
 #include <system_error>
 #include <type_traits>

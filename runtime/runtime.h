@@ -2,6 +2,8 @@
 // docs/semantics.md.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>

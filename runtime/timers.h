@@ -3,6 +3,8 @@
 // `timer`.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <cstdint>
 

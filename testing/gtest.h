@@ -25,6 +25,8 @@
 // noexcept, must not throw: EXPECT_ there.)
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>

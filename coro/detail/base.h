@@ -3,6 +3,8 @@
 // protocol of a wait: enter, leave, make ready. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <eddy/coro/detail/chain.h>
 #include <eddy/runtime/detail/loop.h>
 

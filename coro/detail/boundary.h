@@ -3,6 +3,8 @@
 // for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <exception>
 #include <memory>

@@ -3,6 +3,8 @@
 // interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <functional>
 #include <type_traits>

@@ -3,6 +3,8 @@
 // asked to stop. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>

@@ -3,6 +3,8 @@
 // only makes the task ready.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <source_location>
 #include <type_traits>

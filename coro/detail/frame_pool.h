@@ -2,6 +2,8 @@
 // one pool for each runtime that has tasks. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <new>
 

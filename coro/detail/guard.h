@@ -5,6 +5,8 @@
 // two apart. What to write instead is the same for both: pass the named one as it is, to be copied.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <type_traits>
 
 namespace eddy::detail {

@@ -2,6 +2,8 @@
 // result. io/ derives its awaiters from it. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cerrno>
 #include <coroutine>
 #include <source_location>

@@ -2,6 +2,8 @@
 // which they are stopped. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>

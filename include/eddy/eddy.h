@@ -1,6 +1,8 @@
 // All of eddy. Each noun has its own header; this includes every one of them.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <eddy/coro/async_generator.h>
 #include <eddy/coro/catch_stopped.h>
 #include <eddy/coro/channel.h>

@@ -2,6 +2,8 @@
 // interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <coroutine>
 #include <memory>
 #include <source_location>

@@ -2,6 +2,8 @@
 // is closed. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <algorithm>
 #include <coroutine>
 #include <cstdint>

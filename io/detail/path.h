@@ -1,6 +1,8 @@
 // Operations on paths, and what they give. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <array>
 #include <coroutine>
 #include <cstddef>

@@ -2,6 +2,8 @@
 // for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <new>
 #include <utility>

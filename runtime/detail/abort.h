@@ -2,6 +2,8 @@
 // builds too.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <exception>
 #include <source_location>
 

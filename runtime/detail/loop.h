@@ -3,6 +3,8 @@
 // eddy::runtime. Not an interface for users.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>

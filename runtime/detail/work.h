@@ -3,6 +3,8 @@
 // something ready allocates nothing. Not an interface for users: templates need it.
 #pragma once
 
+#include <eddy/runtime/detail/language.h>
+
 #include <utility>
 
 namespace eddy::detail {

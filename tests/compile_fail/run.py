@@ -3,7 +3,8 @@
 
 Each *.cc here begins with `// expect: text` (more such lines may follow); compiling it must fail, and the compiler must say each text.
 A line `// errors: N` after them: the compiler must say exactly N errors, each with the first text; so nobody has to search for it.
-A line `// only: gcc12` after them: what only g++ before 13 must refuse; other compilers must take it.
+A line `// language: c++17` after them: compiled as that, and the first error has the first text.
+A line `// only: gcc12` after them: what only g++ before 13 must refuse; other compilers must take it. `// only: clang`: as that.
 The files of self_check/ are cases that this script must refuse, each for the reason in its name.
 """
 import pathlib
@@ -18,25 +19,36 @@ def is_gcc12(compiler):
     return '__clang__' not in done.stdout and int(re.search(r'#define __GNUC__ (\d+)', done.stdout).group(1)) < 13
 
 
+def is_clang(compiler):
+    done = subprocess.run([*compiler, '-dM', '-E', '-x', 'c++', '/dev/null'], capture_output=True, text=True, check=True)
+    return '__clang__' in done.stdout
+
+
+ONLY = {'gcc12': is_gcc12, 'clang': is_clang}
+
+
 def verdict(case, root, compiler):
     """Nothing where compiling `case` fails as it should; else what is wrong."""
     expected = []
     must_fail = True
     errors = 0
+    language = 'c++20'
     for line in case.read_text().splitlines():
         if match := re.fullmatch(r'// expect: (.+)', line):
             expected.append(match.group(1))
         elif match := re.fullmatch(r'// errors: (\d+)', line):
             errors = int(match.group(1))
+        elif match := re.fullmatch(r'// language: (.+)', line):
+            language = match.group(1)
         elif match := re.fullmatch(r'// only: (.+)', line):
-            if match.group(1) != 'gcc12':
+            if match.group(1) not in ONLY:
                 return 'the compiler is unknown'
-            must_fail = is_gcc12(compiler)
+            must_fail = ONLY[match.group(1)](compiler)
         else:
             break
     if not expected:
         return 'the first line is no "// expect: text"'
-    command = [*compiler, '-std=c++20', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', str(root / 'include'), '-I', str(root), str(case)]
+    command = [*compiler, '-std=' + language, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', str(root / 'include'), '-I', str(root), str(case)]
     done = subprocess.run(command, capture_output=True, text=True)
     said = done.stdout + done.stderr
     if not must_fail:
@@ -46,6 +58,10 @@ def verdict(case, root, compiler):
     missing = [text for text in expected if text not in said]
     if missing:
         return f'the compiler does not say {missing}; it says\n{said[:3000]}'
+    if language != 'c++20':
+        first = [line for line in said.splitlines() if 'error: ' in line][:1]
+        if not first or expected[0] not in first[0]:
+            return f'the first error is {first}'
     if errors:
         found = [line for line in said.splitlines() if 'error: ' in line]
         others = [line for line in found if expected[0] not in line]
