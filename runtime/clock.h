@@ -45,7 +45,7 @@ constexpr duration saturated(const std::chrono::duration<Rep, Period>& d) noexce
     return duration(count);
   } else {
     const auto count = static_cast<long double>(d.count()) * ratio::num / ratio::den;
-    if (count != count) misuse("a duration is not a number");
+    if (__builtin_isnan(count)) misuse("a duration is not a number");
     if (count >= 0x1p63L) return duration::max();
     if (count < -0x1p63L) return duration::min();
     const auto whole = static_cast<std::int64_t>(count);

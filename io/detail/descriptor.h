@@ -182,7 +182,7 @@ class descriptor {
   int number() const noexcept { return number_; }
   /// For reads and writes of what is no socket.
   nature through() const noexcept { return static_cast<nature>(through_); }
-  void set_nature(nature n) noexcept { through_ = static_cast<std::uint32_t>(n); }
+  void set_nature(nature n) noexcept { through_ = static_cast<std::uint32_t>(n) & 3U; }
   /// May an operation be begun?
   bool usable() const noexcept { return number_ >= 0 && !closing_; }
   /// The synchronous half, in the world of this descriptor: result or -errno; EBADF once it was

@@ -1,13 +1,12 @@
 // expect: this cannot be called with these arguments
-// errors: 6
+// errors: 5
 #include <string>
 
 #include <eddy/eddy.h>
 
 eddy::task<> greet(std::string name);
-eddy::task<> handle(eddy::tcp_stream& connection, std::string name, int more);
 
-eddy::task<> begins(eddy::task_group& group, eddy::runtime& other, eddy::tcp_listener& listener) {
+eddy::task<> begins(eddy::task_group& group, eddy::runtime& other) {
   auto handle_of = eddy::spawn(greet, 1, 2);
   co_await handle_of;
   const auto sum = co_await group.spawn(greet);
@@ -15,5 +14,4 @@ eddy::task<> begins(eddy::task_group& group, eddy::runtime& other, eddy::tcp_lis
   const int number = eddy::run(greet, 3L, 4);
   co_await eddy::run_on(other, greet, number);
   static_cast<void>(co_await eddy::offload(greet, 1));
-  static_cast<void>(co_await eddy::serve(listener, handle));
 }

@@ -1,15 +1,13 @@
 // expect: what is begun here must give an eddy::task
-// errors: 6
+// errors: 5
 #include <eddy/eddy.h>
 
 int plain(int number);
-void forgets(eddy::tcp_stream connection);
 
-eddy::task<> begins(eddy::task_group& group, eddy::runtime& other, eddy::tcp_listener& listener) {
+eddy::task<> begins(eddy::task_group& group, eddy::runtime& other) {
   eddy::spawn(plain, 1);
   eddy::spawn_background([] {});
   group.spawn([] { return eddy::yield(); });
   eddy::run(plain, 2L);
   co_await eddy::run_on(other, plain, 3u);
-  static_cast<void>(co_await eddy::serve(listener, forgets));
 }
