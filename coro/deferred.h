@@ -53,36 +53,49 @@ class deferred {
     return true;
   }
 
-  class [[nodiscard]] awaitable {
+  /// (the awaiter of wait(), and of take(), which moves the value out)
+  template <bool Takes>
+  class awaiter : public event::awaiter {
    public:
-    class awaiter : public event::awaiter {
-     public:
-      explicit awaiter(deferred& d) noexcept : event::awaiter(d.decided_, wait), deferred_(&d) {
-        ++d.takers_;
-      }
-      ~awaiter() { leave(); }
-      const T& await_resume() noexcept(false) {
-        deferred& d = *deferred_;
-        leave();
-        if (d.error_) std::rethrow_exception(d.error_);
+    explicit awaiter(deferred& d) noexcept : event::awaiter(d.decided_, wait), deferred_(&d) {
+      if (d.taken_ || (Takes && d.takers_))
+        detail::misuse("take() of a deferred is for one waiter: another waits, or has taken it");
+      ++d.takers_;
+      if constexpr (Takes) d.taken_ = true;
+    }
+    ~awaiter() { leave(!Takes); }
+    std::conditional_t<Takes, T, const T&> await_resume() noexcept(false) {
+      deferred& d = *deferred_;
+      leave(true);
+      if (d.error_) std::rethrow_exception(d.error_);
+      if constexpr (Takes) {
+        return std::move(*d.value_);
+      } else {
         return *d.value_;
       }
+    }
 
-     private:
-      /// From now on it does not need the deferred: it has the value, or is stopped.
-      void leave() noexcept {
-        if (deferred_) --std::exchange(deferred_, nullptr)->takers_;
-      }
-      static void cancel(detail::work& w, detail::ask_list& asked) noexcept {
-        static_cast<awaiter&>(static_cast<detail::linked_work&>(w)).leave();
-        detail::cancel_even_ready(w, asked);
-      }
-      static constexpr detail::wait_type wait{detail::wait_work, "deferred::wait", &cancel,
-                                              nullptr};
-      deferred* deferred_;  // null: it does not need it any more
-    };
+   private:
+    /// From now on it does not need the deferred: it has the value, or is stopped.
+    void leave(bool has_value) noexcept {
+      if (!deferred_) return;
+      deferred& d = *std::exchange(deferred_, nullptr);
+      --d.takers_;
+      if (!has_value) d.taken_ = false;  // another may take it
+    }
+    static void cancel(detail::work& w, detail::ask_list& asked) noexcept {
+      static_cast<awaiter&>(static_cast<detail::linked_work&>(w)).leave(!Takes);
+      detail::cancel_even_ready(w, asked);
+    }
+    static constexpr detail::wait_type wait{
+        detail::wait_work, Takes ? "deferred::take" : "deferred::wait", &cancel, nullptr};
+    deferred* deferred_;  // null: it does not need it any more
+  };
+  template <bool Takes>
+  class [[nodiscard]] awaitable {
+   public:
     explicit awaitable(deferred& d) noexcept : deferred_(d) {}
-    awaiter operator co_await() const noexcept { return awaiter(deferred_); }
+    awaiter<Takes> operator co_await() const noexcept { return awaiter<Takes>(deferred_); }
 
    private:
     deferred& deferred_;
@@ -94,11 +107,21 @@ class deferred {
   /// Errors      what fail() was given is rethrown, to each
   /// Cancel      stops the task, in the same drain
   /// Lifetime    the deferred must live until the task goes on (or was cancelled)
-  awaitable wait() noexcept { return awaitable(*this); }
+  awaitable<false> wait() noexcept { return awaitable<false>(*this); }
+
+  /// The same for one waiter, who gets the value itself. A second wait or take, beside or after it,
+  /// aborts.
+  ///
+  /// Result      T, moved out
+  /// Errors      what fail() was given is rethrown
+  /// Cancel      stops the task, in the same drain; the value is still here for another
+  /// Lifetime    the deferred must live until the task goes on (or was cancelled)
+  awaitable<true> take() noexcept { return awaitable<true>(*this); }
 
  private:
   event decided_;
   std::size_t takers_ = 0;  // those who await it, until they have the value or are stopped
+  bool taken_ = false;      // somebody takes it, or has
   std::optional<T> value_;
   std::exception_ptr error_;
 };
