@@ -3,10 +3,12 @@
 
 #include <eddy/runtime/detail/language.h>
 
+#include <chrono>
 #include <coroutine>
 #include <source_location>
 
 #include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/operation_wait.h>
 #include <eddy/coro/task.h>
 #include <eddy/runtime/clock.h>
 #include <eddy/runtime/timers.h>
@@ -40,6 +42,43 @@ class [[nodiscard]] sleep_until_awaitable {
 
  private:
   time_point until_;
+};
+
+/// Until an instant of the wall clock, as a descriptor's readiness.
+class wall_sleep_awaiter : operation_wait {
+ public:
+  explicit wall_sleep_awaiter(duration since_1970) noexcept
+      : operation_wait(request()), until_(since_1970) {}
+  using operation_wait::await_ready;
+  friend awaiter_tag;
+  template <our_promise P>
+  void await_suspend(std::coroutine_handle<P> h,
+                     std::source_location at = std::source_location::current()) noexcept {
+    if (enter(*this, h.promise(), wait, at)) begin();
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  void begin() noexcept;
+  void begin_instead() noexcept;
+  static wall_sleep_awaiter& of(work* w) noexcept;
+  static void finish(work*) noexcept;
+  static void run_instead(work*) noexcept;
+  static void cancel(work&, ask_list&) noexcept;
+  static const wait_type wait;
+  static const work_type instead_type;
+
+  duration until_;
+  timer instead_;  // where no descriptor is to be had
+};
+
+class [[nodiscard]] wall_sleep_awaitable {
+ public:
+  explicit wall_sleep_awaitable(duration since_1970) noexcept : until_(since_1970) {}
+  wall_sleep_awaiter operator co_await() const noexcept { return wall_sleep_awaiter(until_); }
+
+ private:
+  duration until_;
 };
 
 class [[nodiscard]] sleep_for_awaitable {
@@ -77,6 +116,20 @@ inline detail::sleep_for_awaitable sleep_for(detail::any_duration d) noexcept {
 /// Lifetime    nothing is referred to
 inline detail::sleep_until_awaitable sleep_until(detail::any_time_point<clock> deadline) noexcept {
   return detail::sleep_until_awaitable(deadline.value);
+}
+
+/// The same by the wall clock: where that is set, the task goes on earlier or later with it. Goes on
+/// in a poll phase, as an operation (which it is: pending_counts::operations).
+///
+/// Result      void
+/// Errors      none. (Where the system has no descriptor left, it is a sleep of the time that is left,
+///             which learns of a clock that was set when it is over)
+/// Cancel      stops the task: in the same drain where it was not yet handed over, else with its report
+/// Lifetime    nothing is referred to
+/// Cost        a descriptor while it waits
+inline detail::wall_sleep_awaitable sleep_until(
+    detail::any_time_point<std::chrono::system_clock> deadline) noexcept {
+  return detail::wall_sleep_awaitable(deadline.value.time_since_epoch());
 }
 
 /// What an interval does when ticks were missed because their user was late.

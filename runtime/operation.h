@@ -55,6 +55,7 @@ enum class verb : std::uint8_t {
   pair,         // descriptor: domain, options: type, address: int[2]
   pipe,         // options: O_ flags, address: int[2]
   forget,       // what is known here of the descriptor: it is given away, or has come from elsewhere -> 0
+  wall_timer,   // offset: nanoseconds since 1970 -> a descriptor that is readable from then on, by the wall clock
   file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)
   examine,      // what it is -> a nature, and what `examined` adds. options: 0: others may share it; else the O_ flags
                 // with which it was opened just now, O_NONBLOCK too, which is taken away from what is a file

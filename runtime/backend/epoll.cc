@@ -634,7 +634,9 @@ int epoll_backend::ask(const request& r) noexcept {
   if (r.what == verb::close || r.what == verb::forget) forget(r.descriptor);
   const int result = execute(r, false);
   if (result < 0) return result;
-  if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open) is_new(result);
+  if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open ||
+      r.what == verb::wall_timer)
+    is_new(result);
   if (r.what == verb::pair || r.what == verb::pipe) {
     const int* both =
         reinterpret_cast<const int*>(static_cast<std::uintptr_t>(r.address));  // NOLINT

@@ -1,5 +1,6 @@
 // Requests as system calls, one line per verb: what the epoll backend attempts, what pool threads
 // run, and what every backend asks synchronously.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <termios.h>
 #include <time.h>
@@ -181,6 +183,22 @@ long interface_index(const char* name) noexcept {
   return index ? static_cast<long>(index) : -1;
 }
 
+/// (The kernel follows the wall clock: where that is set, the timer is early or late with it.)
+long make_wall_timer(const request& r) noexcept {
+  const int fd = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0) return -1;
+  // (The instant 0 would be no timer at all.)
+  const auto when = std::max<std::int64_t>(static_cast<std::int64_t>(r.offset), 1);
+  itimerspec at{};
+  at.it_value.tv_sec = when / 1'000'000'000;
+  at.it_value.tv_nsec = when % 1'000'000'000;
+  if (::timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, nullptr) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return -1;
+}
+
 /// The one system call of a request: its result, or -1 and errno.
 long once(const request& r, bool may_wait) noexcept {
   const int fd = r.descriptor;
@@ -254,6 +272,8 @@ long once(const request& r, bool may_wait) noexcept {
       return ::pipe2(at<int>(r.address), options | O_CLOEXEC | O_NONBLOCK);
     case verb::forget:
       return 0;
+    case verb::wall_timer:
+      return make_wall_timer(r);
     case verb::file_flags:
       return set_file_flags(r);
     case verb::examine:

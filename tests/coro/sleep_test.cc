@@ -1,8 +1,12 @@
 // sleep_for, sleep_until and interval.
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
@@ -120,6 +124,102 @@ TEST_P(sleeping, SleepUntilTakesInstantsInAnyUnit) {
     co_await sleep_for(1ms);
     EXPECT_FALSE(for_ever.done());
     for_ever.cancel();
+  });
+}
+
+// ---- By the wall clock ----
+
+using wall = std::chrono::system_clock;
+
+TEST_P(sleeping, SleepUntilFollowsTheWallClock) {
+  run([&]() -> task<> {
+    if (is_virtual()) set_wall_clock(wall::now());
+    const auto due = wall::now() + 3ms;
+    const time_point began = now();
+    co_await sleep_until(due);
+    if (is_virtual()) {
+      EXPECT_GE(now(), began);
+    } else {
+      EXPECT_GE(wall::now(), due);
+    }
+    co_await sleep_until(wall::now() - 1h);
+    co_await sleep_until(wall::time_point::min());
+    co_await sleep_until(std::chrono::sys_days());
+    EXPECT_EQ(rt().pending().total(), 0u);
+  });
+}
+
+TEST_P(sleeping, ASleepByTheWallClockIsAnOperationAndIsCancelled) {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  run([&]() -> task<> {
+    co_await sleep_until(wall::now());  // (the backend is made)
+    const auto before = descriptors();
+    const auto sleeps = [](auto until) -> task<> { co_await sleep_until(until); };
+    std::vector<join_handle<void>> all;
+    for (int i = 0; i < 3; ++i) all.push_back(spawn(sleeps, wall::now() + 1h));
+    all.push_back(spawn(sleeps, wall::time_point::max()));
+    all.push_back(spawn(sleeps, std::chrono::sys_time<std::chrono::hours>::max()));
+    all[0].cancel();  // never begins
+    co_await next_tick();
+    all[1].cancel();  // not yet handed over
+    co_await next_tick();
+    EXPECT_TRUE(all[1].done());
+    co_await immediate();
+    co_await immediate();
+    EXPECT_EQ(rt().pending().operations, 3u);
+    EXPECT_EQ(rt().pending().timers, 0u);
+    for (const auto& h : all) {
+      h.cancel();
+      EXPECT_TRUE((co_await h.join()).stopped());
+    }
+    EXPECT_EQ(descriptors(), before);
+  });
+}
+
+TEST_P(sleeping, WhereTheWallClockIsSetASleepComesRight) {
+  if (!is_virtual()) return;
+  run([&]() -> task<> {
+    const auto noon = wall::time_point(std::chrono::hours(12));
+    set_wall_clock(noon);
+    const time_point began = now();
+    spawn([&]() -> task<> {
+      co_await sleep_until(noon + 1h);
+      log("an hour later, " + std::to_string((now() - began) / 1min));
+    });
+    spawn([&]() -> task<> {
+      co_await sleep_until(noon + 2h);
+      log("two hours later, " + std::to_string((now() - began) / 1min));
+    });
+    co_await sleep_for(10min);
+    set_wall_clock(noon + 1h);  // set forward by 50 minutes
+    co_await sleep_for(10min);
+    set_wall_clock(noon);  // and back by 70
+  });
+  EXPECT_EQ(log.text(), "an hour later, 10 > two hours later, 140");
+}
+
+TEST_P(sleeping, WithoutADescriptorItIsASleepOfTheTimeThatIsLeft) {
+  if (is_virtual()) return;
+  run([&]() -> task<> {
+    co_await sleep_until(wall::now());
+    rlimit before{};
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto due = wall::now() + 3ms;
+    const auto for_ever =
+        spawn([](auto until) -> task<> { co_await sleep_until(until); }, wall::time_point::max());
+    co_await sleep_until(due);
+    EXPECT_GE(wall::now(), due);
+    EXPECT_EQ(rt().pending().timers, 1u);
+    for_ever.cancel();
+    EXPECT_TRUE((co_await for_ever.join()).stopped());
+    co_await sleep_until(wall::now() - 1h);
+    co_await sleep_until(wall::time_point::min());
+    ::setrlimit(RLIMIT_NOFILE, &before);
   });
 }
 

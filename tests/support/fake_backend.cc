@@ -117,9 +117,15 @@ void fake_backend::run(detail::turn& t) {
     return;
   ++counts_.enters;
   if (std::exchange(rung_, false)) return;
-  if (t.until == time_point::max())
+  time_point until = t.until;
+  for (const operation* o : waiting_) {
+    const object* of = o->ask.what == verb::ready ? find(o->ask.descriptor) : nullptr;
+    if (of && of->wall_deadline >= 0)
+      until = std::min(until, time_point(duration(of->wall_deadline) - wall_at_zero_));
+  }
+  if (until == time_point::max())
     misuse("the fake backend sleeps for ever: nothing can happen any more");
-  now_ = std::max(now_, t.until);
+  now_ = std::max(now_, until);
 }
 
 int fake_backend::ask(const request& r) noexcept {
@@ -155,6 +161,12 @@ int fake_backend::answer(const request& r) {
     case verb::pair:
     case verb::pipe:
       return make_pair(r);
+    case verb::wall_timer: {
+      auto made = std::make_shared<object>();
+      made->mode = 0;
+      made->wall_deadline = std::max<std::int64_t>(static_cast<std::int64_t>(r.offset), 0);
+      return add(std::move(made));
+    }
     case verb::socket: {
       auto made = std::make_shared<object>();
       made->domain = r.descriptor;
@@ -472,6 +484,8 @@ int fake_backend::send_datagram(object& o, const std::string& to, std::string by
 
 int fake_backend::ready(object& o, std::uint32_t events) {
   std::uint32_t is = 0;
+  if (o.wall_deadline >= 0 && now_.time_since_epoch() + wall_at_zero_ >= duration(o.wall_deadline))
+    is |= POLLIN;
   if (o.content || !o.arrived.empty() || !o.datagrams.empty()) is |= POLLIN;
   if (o.in && (!o.in->bytes.empty() || o.in->ended)) is |= POLLIN;
   if (o.in && o.in->ended) is |= POLLRDHUP;

@@ -42,6 +42,10 @@ class fake_backend final : public detail::backend {
 
   /// For tests that need to be somewhere in time.
   void advance(duration d) noexcept { now_ += d; }
+  /// Sets the wall clock (which goes with now(), and begins at the true one).
+  void set_wall_clock(std::chrono::system_clock::time_point t) noexcept {
+    wall_at_zero_ = t.time_since_epoch() - now_.time_since_epoch();
+  }
   std::size_t open_descriptors() const noexcept;
 
  private:
@@ -77,6 +81,7 @@ class fake_backend final : public detail::backend {
     node_pointer content;                                       // of a file
     std::uint64_t position = 0;
     std::map<std::pair<int, int>, std::string> options;
+    std::int64_t wall_deadline = -1;  // of a wall timer
   };
 
   int answer(const request&);  // result, -errno, or -EAGAIN: not yet
@@ -109,6 +114,8 @@ class fake_backend final : public detail::backend {
 
   detail::mailbox* inbox_;
   time_point now_{std::chrono::seconds(1000)};
+  duration wall_at_zero_ =
+      std::chrono::system_clock::now().time_since_epoch() - now_.time_since_epoch();
   bool rung_ = false;
   std::uint16_t next_port_ = 40000;
   std::uint64_t next_inode_ = 1;

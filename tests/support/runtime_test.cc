@@ -106,6 +106,9 @@ backend_use used() {
 void advance_time(duration d) {
   last_fake->advance(d);
 }
+void set_wall_clock(std::chrono::system_clock::time_point t) {
+  last_fake->set_wall_clock(t);
+}
 
 void every_runtime::SetUp() {
   // Once for each backend: one that cannot be had is a failure, and its tests would all say the

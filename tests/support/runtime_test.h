@@ -41,6 +41,8 @@ backend_use used();
 
 /// Moves the time of the fake backend that was made last.
 void advance_time(duration);
+/// Sets the wall clock there.
+void set_wall_clock(std::chrono::system_clock::time_point);
 
 /// A runtime on the backend that the parameter names; one that cannot be had fails.
 class every_runtime : public ::testing::TestWithParam<std::string> {
