@@ -14,8 +14,8 @@
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/guard.h>
+#include <eddy/coro/detail/root.h>
 #include <eddy/coro/task.h>
-#include <eddy/runtime/detail/abort.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
@@ -41,8 +41,10 @@ class channel {
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
   ~channel() {
-    if (!senders_.empty() || !receivers_.empty())
-      detail::misuse("a channel is destroyed while tasks wait for it");
+    for (const auto* list : {&senders_, &receivers_}) {
+      if (const detail::linked_work* w = list->front())
+        detail::destroyed_under(*w, "a channel is destroyed while tasks wait for it");
+    }
     while (count_) drop_first();
   }
 

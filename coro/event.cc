@@ -1,14 +1,14 @@
 // The compiled half of event.
 #include <eddy/coro/event.h>
 
-#include <eddy/runtime/detail/abort.h>
+#include <eddy/coro/detail/root.h>
 
 namespace eddy {
 
 using namespace detail;
 
 void event::check_unwaited(const char* else_abort_with) const noexcept {
-  if (!waiting_.empty()) misuse(else_abort_with);
+  if (const linked_work* w = waiting_.front()) destroyed_under(*w, else_abort_with);
 }
 
 void event::set() noexcept {

@@ -1,6 +1,7 @@
 // The compiled half of mutex.
 #include <eddy/coro/mutex.h>
 
+#include <eddy/coro/detail/root.h>
 #include <eddy/runtime/detail/abort.h>
 
 namespace eddy {
@@ -8,7 +9,8 @@ namespace eddy {
 using namespace detail;
 
 mutex::~mutex() {
-  if (!waiting_.empty()) misuse("a mutex is destroyed while tasks wait for it");
+  if (const linked_work* w = waiting_.front())
+    destroyed_under(*w, "a mutex is destroyed while tasks wait for it");
   if (locked_) misuse("a mutex is destroyed while it is locked, or was handed over");
 }
 

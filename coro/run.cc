@@ -30,10 +30,12 @@ void run_main(runtime& rt, main_chain& main) {
     // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled, and
     // cleanups run in full; then what waits behind shields, too.
     waiting = "deadlock: nothing is pending, and nothing can wake what waits:" + tasks.describe();
+    const last_words kept(waiting.c_str());  // one of the destructors may end the program
     l.begin_stop();
     l.run_while_held();
     if (tasks.foreground()) tasks.stop(true);
     l.run_while_held();
+    l.last_words = nullptr;  // said below
     if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());
   }
   l.end_background();

@@ -1,6 +1,7 @@
 // The compiled half of semaphore.
 #include <eddy/coro/semaphore.h>
 
+#include <eddy/coro/detail/root.h>
 #include <eddy/runtime/detail/abort.h>
 
 namespace eddy {
@@ -8,7 +9,8 @@ namespace eddy {
 using namespace detail;
 
 semaphore::~semaphore() {
-  if (!waiting_.empty()) misuse("a semaphore is destroyed while tasks wait for it");
+  if (const linked_work* w = waiting_.front())
+    destroyed_under(*w, "a semaphore is destroyed while tasks wait for it");
   if (held_) misuse("a semaphore is destroyed while a permit is held, or was handed over");
 }
 

@@ -189,8 +189,10 @@ struct spawned_call final : spawned<T> {
   [[gnu::noinline]] void finish_with_error(promise<T>& p) noexcept {
     std::exception_ptr e = std::move(p.error);
     const std::source_location where = this->home->place_of_error(&p);
+    this->home->on_its_way = &e;
     std::coroutine_handle<promise<T>>::from_promise(p).destroy();
     made_of.~content();
+    this->home->on_its_way = nullptr;
     keep_error(std::move(e), where);
   }
   [[gnu::noinline]] void finish_with_current_exception() noexcept {

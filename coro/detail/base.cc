@@ -7,12 +7,15 @@ namespace eddy::detail {
 
 void unwind(promise_base* p) noexcept {
   chain& c = *p->of;
+  loop& l = *current_loop;
   while (p) {
     promise_base* parent = p->parent;
     frame_head& frame = frame_of(*p);
+    l.unwinding = p;
     frame.destroy(&frame);
     p = parent;
   }
+  l.unwinding = nullptr;
   c.end = ending::stopped;
   at_base(c);
 }

@@ -108,7 +108,14 @@ void take_end_of(promise<T>& p, outcome<storable<T>>& out) noexcept {
       out.set_error(std::current_exception());
     }
   }
-  std::coroutine_handle<promise<T>>::from_promise(p).destroy();
+  const auto frame = std::coroutine_handle<promise<T>>::from_promise(p);
+  if (out.how() == ending::error) [[unlikely]] {
+    current_loop->on_its_way = &out.error();
+    frame.destroy();
+    current_loop->on_its_way = nullptr;
+  } else {
+    frame.destroy();
+  }
 }
 
 /// A hand-written coroutine frame: `resume` means "what you await has its result", `destroy` "it

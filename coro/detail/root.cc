@@ -166,6 +166,38 @@ std::string root::describe() const {
   return out;
 }
 
+namespace {
+void add_place(std::string& out, const promise_base& p) {
+  const char* file = std::strrchr(p.where.file_name(), '/');
+  out += file ? file + 1 : p.where.file_name();
+  out += ':';
+  out += std::to_string(p.where.line());
+}
+}  // namespace
+
+void describe_wait(std::string& out, const work& leaf) {
+  out += wait_type_of(leaf).name;
+  const promise_base* innermost = &waiter_of(leaf);
+  for (const promise_base* p = innermost; p; p = p->parent) {
+    if (p->where.line() == 0) continue;
+    out += p == innermost ? " at " : " < ";
+    add_place(out, *p);
+  }
+}
+
+void destroyed_under(const work& leaf, const char* sentence) noexcept {
+  std::string subject;
+  describe_wait(subject, leaf);
+  const loop* l = current_loop;
+  if (l && l->unwinding && l->unwinding->where.line() != 0) {
+    subject += "; it went with a frame that was stopped at ";
+    add_place(subject, *l->unwinding);
+  }
+  std::exception_ptr on_its_way = std::current_exception();
+  if (!on_its_way && l && l->on_its_way) on_its_way = *l->on_its_way;
+  misuse(sentence, subject.c_str(), on_its_way);
+}
+
 /// (With a list of its own: scopes may nest 10^5 deep.)
 void describe(std::string& out, const chain& c, const char* title) {
   constexpr std::size_t deepest_indent = 16;
@@ -185,16 +217,7 @@ void describe(std::string& out, const chain& c, const char* title) {
     } else {
       out += title;
     }
-    out += wait_type_of(leaf).name;
-    const promise_base* innermost = &waiter_of(leaf);
-    for (const promise_base* p = innermost; p; p = p->parent) {
-      if (p->where.line() == 0) continue;
-      const char* file = std::strrchr(p->where.file_name(), '/');
-      out += p == innermost ? " at " : " < ";
-      out += file ? file + 1 : p->where.file_name();
-      out += ':';
-      out += std::to_string(p->where.line());
-    }
+    describe_wait(out, leaf);
     if (const auto visit = wait_type_of(leaf).visit) {
       struct below {
         std::vector<level>& to;

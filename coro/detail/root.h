@@ -194,6 +194,13 @@ class root final : public task_root {
   sibling failed_{&failed_, &failed_};
 };
 
+/// Appends "what at file:line < file:line" for a wait and the frames around it.
+void describe_wait(std::string& out, const work& leaf);
+
+/// Something is destroyed (or moved) that a task still waits for: aborts, and names both places where
+/// they can be known, and the exception that was on its way.
+[[noreturn]] void destroyed_under(const work& leaf, const char* sentence) noexcept;
+
 /// Appends "what at file:line < file:line" for the chain's leaf and the frames around it, and for
 /// all chains below.
 void describe(std::string& out, const chain& c, const char* title);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <eddy/coro/detail/root.h>
 #include <eddy/runtime/detail/abort.h>
 
 namespace eddy::detail {
@@ -215,16 +216,14 @@ descriptor::descriptor(int number, kind k, nature n) noexcept
 
 descriptor::descriptor(descriptor&& other) noexcept
     : world_(other.world_), through_(other.through_), kind_(other.kind_), used_(other.used_) {
-  if (other.in_flight())
-    misuse("a stream, listener or file is moved while an operation on it is in flight");
+  other.check_idle("a stream, listener or file is moved while an operation on it is in flight");
   number_ = std::exchange(other.number_, -1);
 }
 
 descriptor& descriptor::operator=(descriptor&& other) noexcept {
   if (this == &other) return *this;
-  if (other.in_flight() || in_flight()) {
-    misuse("a stream, listener or file is moved while an operation on it is in flight");
-  }
+  for (const descriptor* d : {&other, this})
+    d->check_idle("a stream, listener or file is moved while an operation on it is in flight");
   drop();
   number_ = std::exchange(other.number_, -1);
   world_ = other.world_;
@@ -238,10 +237,13 @@ descriptor::~descriptor() {
   drop();
 }
 
+void descriptor::is_not_idle(const char* sentence) const noexcept {
+  destroyed_under(*(in_flight_[0] ? in_flight_[0] : in_flight_[1]), sentence);
+}
+
 /// Through its world, which keeps knowledge of it under its number.
 void descriptor::drop() noexcept {
-  if (in_flight())
-    misuse("a stream, listener or file is destroyed while an operation on it is in flight");
+  check_idle("a stream, listener or file is destroyed while an operation on it is in flight");
   if (number_ < 0) return;
   tell_world(of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
   number_ = -1;
@@ -249,7 +251,7 @@ void descriptor::drop() noexcept {
 }
 
 int descriptor::release() noexcept {
-  if (in_flight()) misuse("a stream is released while an operation on it is in flight");
+  check_idle("a stream is released while an operation on it is in flight");
   if (number_ >= 0) tell_world(of_descriptor(verb::forget, number_));
   return std::exchange(number_, -1);
 }

@@ -195,7 +195,12 @@ class descriptor {
   friend struct io_wait;
   friend class close_wait;
   friend class accept_wait;
-  bool in_flight() const noexcept { return in_flight_[0] || in_flight_[1]; }
+  /// Aborts with this where an operation is in flight.
+  void check_idle(const char* else_sentence) const noexcept {
+    if (in_flight_[0] || in_flight_[1]) [[unlikely]]
+      is_not_idle(else_sentence);
+  }
+  [[noreturn]] void is_not_idle(const char* sentence) const noexcept;
   close_wait& closer() const noexcept { return static_cast<close_wait&>(*in_flight_[0]); }
   static std::uint32_t world_of(const loop& l) noexcept { return l.id(); }
   void belong_to(loop&) noexcept;

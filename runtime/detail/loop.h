@@ -301,6 +301,14 @@ class loop {
   std::unique_ptr<outside> outside_;
   const void* error_frame_ = nullptr;
   std::source_location error_place_;
+
+ public:
+  // ---- for messages alone, behind all that is hot ----
+
+  promise_base* unwinding = nullptr;  ///< the frame that is being destroyed, its task was stopped
+  const std::exception_ptr* on_its_way = nullptr;  ///< of the frame that is being destroyed
+  std::source_location awaited_at;   ///< where results are checked: the last await that went on
+  const char* last_words = nullptr;  ///< said where the program dies meanwhile (detail/abort.h)
 };
 
 /// From any thread: loop::send to the loop of that address. False: its runtime has ended, and

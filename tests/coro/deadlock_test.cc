@@ -1,8 +1,13 @@
 // docs/semantics.md, rule 15: nothing is pending and tasks still wait.
 #include <algorithm>
 #include <coroutine>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+
+#include <unistd.h>
 
 #include <eddy/coro/catch_stopped.h>
 #include <eddy/coro/deferred.h>
@@ -13,6 +18,7 @@
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
 #include <eddy/coro/yield.h>
+#include <eddy/runtime/detail/abort.h>
 
 #include "tests/support/runtime_test.h"
 
@@ -255,6 +261,49 @@ TEST_P(deadlocked, Rule15TheMembersReturnAndATaskMayBeWokenInTheNextRun) {
   rt().post([&] { set_later.set(); });
   rt().run();
   EXPECT_EQ(log.text(), "woken");
+}
+
+/// Ends the program, in a destructor.
+struct ends_the_program {
+  explicit ends_the_program(void (*how)()) : end(how) {}
+  ~ends_the_program() { end(); }
+  void (*end)();
+};
+
+TEST_P(deadlocked, Rule15WhereTheUnwindingEndsTheProgramTheTextHasBeenSaid) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto deadlocks = [&](auto&& local) {
+    eddy::run(*make_runtime(GetParam()), [&]() -> task<> {
+      const auto kept = local();
+      event never;
+      co_await never.wait();
+    });
+  };
+  const std::string text = "eddy: deadlock: .*\n  main: event::wait at deadlock_test.cc:.*\n";
+  EXPECT_DEATH(deadlocks([] { return std::thread([] { ::pause(); }); }), text);
+  EXPECT_DEATH(deadlocks([] {
+                 return std::make_unique<ends_the_program>([] { detail::misuse("at the end"); });
+               }),
+               text + "eddy: at the end");
+  // A handler of the program's own has its turn afterwards.
+  EXPECT_DEATH(
+      {
+        std::set_terminate([] { detail::misuse("my own handler"); });
+        deadlocks([] { return std::thread([] { ::pause(); }); });
+      },
+      text + "eddy: my own handler");
+}
+
+TEST_P(deadlocked, Rule15WhereItIsCaughtNothingIsSaidAndTheHandlerIsTheProgramsAgain) {
+  const std::terminate_handler before = std::get_terminate();
+  testing::internal::CaptureStderr();
+  EXPECT_NE(message_of([&]() -> task<> {
+              event never;
+              co_await never.wait();
+            }),
+            "");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(std::get_terminate(), before);
 }
 
 TEST_P(deadlocked, Rule15WhatWaitsForAForeignAwaitableCannotBeUnwoundAndAborts) {

@@ -123,15 +123,16 @@ TEST_P(events, AWaiterCancelledBetweenTheSetAndItsTurnIsStopped) {
 }
 
 TEST_P(events, DestroyedWithWaitersAborts) {
-  EXPECT_DEATH(eddy::run(*make_runtime(GetParam()),
-                         []() -> task<> {
-                           {
-                             event e;
-                             spawn([&e]() -> task<> { co_await e.wait(); });
-                             co_await immediate();
-                           }
-                         }),
-               "^eddy: an event is destroyed while tasks wait for it");
+  EXPECT_DEATH(
+      eddy::run(*make_runtime(GetParam()),
+                []() -> task<> {
+                  {
+                    event e;
+                    spawn([&e]() -> task<> { co_await e.wait(); });
+                    co_await immediate();
+                  }
+                }),
+      "^eddy: an event is destroyed while tasks wait for it: event::wait at event_test.cc:");
 }
 
 }  // namespace

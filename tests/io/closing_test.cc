@@ -4,8 +4,12 @@
 #include <fcntl.h>
 
 #include <array>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include <sys/stat.h>
@@ -436,6 +440,67 @@ TEST_P(ClosingDeathTest, DestroyingAStreamInFlightAborts) {
                  pair.reset();
                }),
                "^eddy: .*destroyed while");
+}
+
+/// Reads from a stream of somebody else's.
+task<void> reads(tcp_stream& s) {
+  std::array<char, 10> buffer;
+  static_cast<void>(co_await s.read(buffer));
+}
+constexpr int reads_at = __LINE__ - 2;
+
+std::string in_flight_at(const std::string& rest) {
+  return "^eddy: a stream, listener or file is destroyed while an operation on it is in flight: "
+         "tcp_stream::read at closing_test.cc:" +
+         std::to_string(reads_at) + rest + "\n";
+}
+
+TEST_P(ClosingDeathTest, WhatIsDestroyedInFlightIsNamedAndWhoAwaitedItWhere) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto pair =
+                     std::make_unique<std::pair<tcp_stream, tcp_stream>>(co_await tcp_pair());
+                 spawn(reads, std::ref(pair->first));
+                 co_await after_a_poll();
+                 pair.reset();
+               }),
+               in_flight_at(""));
+}
+
+task<void> owns_what_is_read() {
+  auto [near, far] = co_await tcp_pair();
+  spawn(reads, std::ref(near));
+  co_await sleep_for(std::chrono::hours(1));
+}
+constexpr int stopped_at = __LINE__ - 2;
+
+TEST_P(ClosingDeathTest, WhatGoesWithAStoppedTaskInFlightIsSaidWithItsPlace) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 const auto owner = spawn(owns_what_is_read);
+                 for (int i = 0; i < 5; ++i) co_await after_a_poll();
+                 owner.cancel();
+               }),
+               in_flight_at("; it went with a frame that was stopped at closing_test.cc:" +
+                            std::to_string(stopped_at)));
+}
+
+TEST_P(ClosingDeathTest, TheExceptionThatWasOnItsWayIsSaidToo) {
+  const auto owner = [](tcp_stream mine) -> task<void> {
+    spawn(reads, std::ref(mine));
+    co_await after_a_poll();
+    throw std::runtime_error("the cause");  // `mine` goes with the frame
+  };
+  EXPECT_DEATH(run([owner]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 co_await spawn(owner, std::move(near));
+               }),
+               in_flight_at("; on its way: std::runtime_error: the cause"));
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 spawn(reads, std::ref(near));
+                 co_await after_a_poll();
+                 throw std::runtime_error("the cause");  // `near` goes before anybody has caught it
+               }),
+               in_flight_at("; an exception is on its way"));
 }
 
 TEST_P(ClosingDeathTest, AwaitingAnOperationTwiceAborts) {
