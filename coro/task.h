@@ -161,7 +161,10 @@ class [[nodiscard]] task_awaiter : awaiter_tag {
     promise<T>& child = handle_.promise();
     child.parent = &mine;
     child.of = mine.of;
-    if (start_nested(child, handle_)) return false;
+    if (start_nested(child, handle_)) {
+      note_await(*current_loop, where);
+      return false;
+    }
     mine.where = where;
     return true;
   }

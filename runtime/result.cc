@@ -1,8 +1,14 @@
 // The error category of errc, and what a misused result says (result.h).
 #include <cstdio>
+#include <mutex>
+#include <set>
+#include <source_location>
 #include <string>
+#include <string_view>
+#include <tuple>
 
 #include <eddy/runtime/detail/abort.h>
+#include <eddy/runtime/detail/loop.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
@@ -54,6 +60,23 @@ void misuse_no_value(int code, const std::error_category& category) noexcept {
                 category.name(), code);
   misuse("the value of a result was taken, but it is an error", subject);
 }
+
+#ifdef EDDY_CHECK_RESULTS
+void tell_unread_error(int code, const std::error_category& category) noexcept {
+  static std::mutex told_mutex;
+  static auto& told = *new std::set<std::tuple<std::string_view, unsigned, int>>;
+  const std::source_location after =
+      current_loop ? current_loop->awaited_at : std::source_location();
+  try {
+    {
+      const std::lock_guard lock(told_mutex);
+      if (!told.emplace(after.file_name(), after.line(), code).second) return;
+    }
+    warn("an error is dropped that nobody has looked at", category.message(code).c_str(), after);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then it is not told
+  }
+}
+#endif
 
 void misuse_no_error() noexcept {
   misuse(

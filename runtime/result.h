@@ -40,7 +40,11 @@ struct std::is_error_code_enum<eddy::errc> : std::true_type {};
 namespace eddy {
 
 template <class T>
+#ifdef EDDY_CHECK_RESULTS
+class [[gnu::abi_tag("checked")]] result;
+#else
 class result;
+#endif
 
 namespace detail {
 
@@ -76,6 +80,48 @@ inline const std::error_category* category_of(const std::error_code& error) noex
   if (!category) __builtin_unreachable();
   return category;
 }
+
+// Built with -Dcheck_results=true, which defines EDDY_CHECK_RESULTS for the library and for all that
+// uses it, a result knows whether its error was looked at, and says it where it was not. (Its type
+// has a name of its own then: what was built without cannot be linked with it.)
+#ifdef EDDY_CHECK_RESULTS
+/// On stderr, once for each place.
+void tell_unread_error(int code, const std::error_category& category) noexcept;
+
+/// The error that nobody has looked at yet. A copy takes the duty to look over.
+template <class>
+class unread {
+ public:
+  unread() noexcept = default;
+  explicit unread(const std::error_code& error) noexcept
+      : code_(error.value()), category_(&error.category()) {}
+  unread(const unread& other) noexcept
+      : code_(other.code_), category_(std::exchange(other.category_, nullptr)) {}
+  unread& operator=(const unread& other) noexcept {
+    if (this == &other) return *this;
+    tell();
+    code_ = other.code_;
+    category_ = std::exchange(other.category_, nullptr);
+    return *this;
+  }
+  ~unread() { tell(); }
+  void read() const noexcept { category_ = nullptr; }
+
+ private:
+  void tell() const noexcept {
+    if (category_) tell_unread_error(code_, *category_);
+  }
+  int code_ = 0;
+  mutable const std::error_category* category_ = nullptr;
+};
+#else
+template <class>
+struct unread {
+  unread() noexcept = default;
+  explicit unread(const std::error_code&) noexcept {}
+  void read() const noexcept {}
+};
+#endif
 
 /// May a result<T> be made from an `U` that is a value?
 template <class U, class T, class V>
@@ -124,7 +170,7 @@ class [[nodiscard]] result {
 
   /// From an error, which must be one.
   result(std::error_code error) noexcept
-      : code_(detail::checked_code(error)), category_(detail::category_of(error)) {}
+      : code_(detail::checked_code(error)), category_(detail::category_of(error)), unread_(error) {}
   result(std::errc error) noexcept : result(std::make_error_code(error)) {}
   template <class E>
     requires std::is_error_code_enum<E>::value
@@ -138,6 +184,7 @@ class [[nodiscard]] result {
       make(*std::forward<U>(other));
     } else {
       take_error(other.error());
+      unread_ = detail::unread<T>(other.error());
     }
   }
 
@@ -147,7 +194,9 @@ class [[nodiscard]] result {
   result(const result& other)
     requires(std::is_copy_constructible_v<value_type> &&
              !std::is_trivially_copy_constructible_v<value_type>)
-      : code_(other.category_ ? other.code_ : 0), category_(other.category_) {
+      : code_(other.category_ ? other.code_ : 0),
+        category_(other.category_),
+        unread_(other.unread_) {
     if (!category_) make(other.value_);
   }
 
@@ -157,7 +206,9 @@ class [[nodiscard]] result {
   result(result&& other) noexcept(std::is_nothrow_move_constructible_v<value_type>)
     requires(std::is_move_constructible_v<value_type> &&
              !std::is_trivially_move_constructible_v<value_type>)
-      : code_(other.category_ ? other.code_ : 0), category_(other.category_) {
+      : code_(other.category_ ? other.code_ : 0),
+        category_(other.category_),
+        unread_(other.unread_) {
     if (!category_) make(std::move(other.value_));
   }
 
@@ -188,8 +239,11 @@ class [[nodiscard]] result {
     if (!category_) value_.~value_type();
   }
 
-  explicit operator bool() const noexcept { return !category_; }
-  bool has_value() const noexcept { return !category_; }
+  explicit operator bool() const noexcept { return has_value(); }
+  bool has_value() const noexcept {
+    unread_.read();
+    return !category_;
+  }
 
   /// The value; aborts where there is none.
   value_type& operator*() & noexcept { return checked(); }
@@ -217,15 +271,18 @@ class [[nodiscard]] result {
 
   template <class U>
   value_type value_or(U&& otherwise) const& {
+    unread_.read();
     return category_ ? static_cast<value_type>(std::forward<U>(otherwise)) : value_;
   }
   template <class U>
   value_type value_or(U&& otherwise) && {
+    unread_.read();
     return category_ ? static_cast<value_type>(std::forward<U>(otherwise)) : std::move(value_);
   }
 
   /// The error; the empty code where there is a value.
   std::error_code error() const noexcept {
+    unread_.read();
     return category_ ? std::error_code(code_, *category_) : std::error_code();
   }
 
@@ -239,6 +296,7 @@ class [[nodiscard]] result {
     return value_;
   }
   void throw_error() const {
+    unread_.read();
     if (category_) throw std::system_error(code_, *category_);
   }
   void take_error(const std::error_code& error) noexcept {
@@ -255,9 +313,10 @@ class [[nodiscard]] result {
   template <class R>
   result& assign(R&& other) {
     if (this == __builtin_addressof(other)) return *this;
+    unread_ = other.unread_;
     if (other.category_) {
       if (!category_) value_.~value_type();
-      take_error(other.error());
+      take_error(std::error_code(other.code_, *other.category_));
     } else if (!category_) {
       if constexpr (std::is_assignable_v<value_type&, decltype((std::forward<R>(other).value_))>) {
         value_ = std::forward<R>(other).value_;
@@ -295,6 +354,7 @@ class [[nodiscard]] result {
     int code_;
   };
   const std::error_category* category_;  // Null: there is a value.
+  [[no_unique_address]] detail::unread<T> unread_;
 };
 
 /// Success or an error. `result<void>{}` is success; so is std::monostate.
@@ -307,30 +367,36 @@ class [[nodiscard]] result<void> {
   result(std::monostate) noexcept {}
   /// From an error, which must be one.
   result(std::error_code error) noexcept
-      : code_(detail::checked_code(error)), category_(detail::category_of(error)) {}
+      : code_(detail::checked_code(error)), category_(detail::category_of(error)), unread_(error) {}
   result(std::errc error) noexcept : result(std::make_error_code(error)) {}
   template <class E>
     requires std::is_error_code_enum<E>::value
   result(E error) noexcept : result(std::error_code(error)) {}
 
-  explicit operator bool() const noexcept { return !category_; }
-  bool has_value() const noexcept { return !category_; }
+  explicit operator bool() const noexcept { return has_value(); }
+  bool has_value() const noexcept {
+    unread_.read();
+    return !category_;
+  }
   /// Aborts on an error.
   void operator*() const noexcept {
     if (category_) detail::misuse_no_value(code_, *category_);
   }
   /// Throws std::system_error on an error.
   void value() const {
+    unread_.read();
     if (category_) throw std::system_error(code_, *category_);
   }
   /// The error; the empty code where there is none.
   std::error_code error() const noexcept {
+    unread_.read();
     return category_ ? std::error_code(code_, *category_) : std::error_code();
   }
 
  private:
   int code_ = 0;
   const std::error_category* category_ = nullptr;  // Null: success.
+  [[no_unique_address]] detail::unread<void> unread_;
 };
 
 }  // namespace eddy

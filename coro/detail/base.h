@@ -22,12 +22,22 @@ inline void at_base(chain& c) noexcept {
   l.base_chains = &c;
 }
 
+/// Where results are checked (-Dcheck_results), an await that goes on leaves its place, for the error
+/// that it has given and that nobody looks at.
+inline void note_await([[maybe_unused]] loop& l,
+                       [[maybe_unused]] const std::source_location& where) noexcept {
+#ifdef EDDY_CHECK_RESULTS
+  l.awaited_at = where;
+#endif
+}
+
 /// Resumes (or unwinds) `p`. What follows from it waits at the base until the loop drains.
 inline void step(loop& l, promise_base& p) noexcept {
   l.running = p.of;
   if (p.unwinding) [[unlikely]] {
     unwind(&p);
   } else {
+    note_await(l, p.where);
     frame_head& frame = frame_of(p);
     frame.resume(&frame);
   }
