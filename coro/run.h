@@ -108,7 +108,7 @@ inline constexpr bool is_runtime_or_task =
 /// backend cannot be had.
 template <class T>
 T run(runtime& rt, task<T> main) {
-  return detail::run_made<T>(rt, [&main] { return std::move(main); });
+  return detail::run_made<T>(rt, [&main]() EDDY_CORO_WRAPPER_LAMBDA { return std::move(main); });
 }
 
 /// The same on a runtime of its own.
@@ -126,9 +126,8 @@ auto run(runtime& rt, F&& main, A&&... args) {
     using T = detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A>...>>;
     std::decay_t<F> callable(std::forward<F>(main));
     std::tuple<std::decay_t<A>...> arguments(std::forward<A>(args)...);
-    return detail::run_made<T>(rt, [&] {
-      return std::apply(
-          [&](auto&... a) -> task<T> { return std::invoke(callable, std::move(a)...); }, arguments);
+    return detail::run_made<T>(rt, [&]() EDDY_CORO_WRAPPER_LAMBDA -> task<T> {
+      return detail::call_kept(callable, arguments);
     });
   } else {
     return detail::refuse<detail::begin_fault<F, A...>, F, A...>();

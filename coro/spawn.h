@@ -111,9 +111,7 @@ struct spawned_call final : spawned<T> {
     self.home->running = &self;
     promise<T>* p = nullptr;
     try {
-      task<T> t = std::apply(
-          [&self](A&... a) { return std::invoke(self.made_of.callable, std::move(a)...); },
-          self.made_of.arguments);
+      task<T> t = detail::call_kept(self.made_of.callable, self.made_of.arguments);
       p = &t.release().promise();
     } catch (...) {
       self.finish_with_current_exception();
@@ -461,7 +459,7 @@ template <class Where, class F, class... A>
 template <class Where, class A>
 auto spawn_awaitable_in(Where where, A& a) {
   if constexpr (is_task<A>::value) {
-    return spawn_in(where, [](A t) { return t; }, std::move(a));
+    return spawn_in(where, [](A t) EDDY_CORO_WRAPPER_LAMBDA { return t; }, std::move(a));
   } else {
     return spawn_in(where, &awaiting<A>, std::move(a));
   }

@@ -196,7 +196,7 @@ class [[nodiscard]] task_awaiter : awaiter_tag {
 ///             and run keep them)
 /// Threads     made anywhere, awaited on one loop's thread
 template <class T>
-class [[nodiscard]] task {
+class EDDY_CORO_TYPE [[nodiscard]] task {
   static_assert(std::is_void_v<T> || (std::is_object_v<T> && !std::is_const_v<T>),
                 "task<T>: an object type or void");
 

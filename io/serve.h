@@ -46,8 +46,8 @@ class placed_handler {
   placed_handler(F& handler, semaphore::permit place) noexcept
       : handler_(&handler), place_(std::move(place)) {}
   template <class... A>
-  auto operator()(A&&... arguments) {
-    return std::invoke(*handler_, std::forward<A>(arguments)...);
+  EDDY_CORO_WRAPPER auto operator()(A&&... arguments) {
+    return detail::call(*handler_, std::forward<A>(arguments)...);
   }
 
  private:
@@ -115,7 +115,8 @@ concept connection_handler =
 /// Lifetime    the listener must outlive the await, and so must what references among the arguments
 ///             refer to
 template <class Listener, class F, class... A>
-auto serve(Listener& listener, const serve_options& options, F&& handler, A&&... args) {
+EDDY_CORO_WRAPPER auto serve(Listener& listener, const serve_options& options, F&& handler,
+                             A&&... args) {
   using stream = detail::accepted_by<Listener>;
   constexpr detail::fault wrong = detail::begin_fault<F, stream, A...>;
   constexpr bool fits = detail::connection_handler<std::decay_t<F>, stream, std::decay_t<A>...>;
@@ -138,7 +139,7 @@ auto serve(Listener& listener, const serve_options& options, F&& handler, A&&...
 /// The same without options.
 template <class Listener, class F, class... A>
   requires(!std::is_same_v<std::remove_cvref_t<F>, serve_options>)
-auto serve(Listener& listener, F&& handler, A&&... args) {
+EDDY_CORO_WRAPPER auto serve(Listener& listener, F&& handler, A&&... args) {
   return serve(listener, serve_options(), std::forward<F>(handler), std::forward<A>(args)...);
 }
 

@@ -251,7 +251,7 @@ constexpr duration deadline_of_test(any_duration own = std::chrono::seconds(10))
     ::eddy::task<> eddy_body();                                                                  \
     void TestBody() override {                                                                   \
       ::eddy::detail::run_test(eddy_place_, ::eddy::detail::deadline_of_test(__VA_ARGS__),       \
-                               [this] { return eddy_body(); });                                  \
+                               [this]() EDDY_CORO_WRAPPER_LAMBDA { return eddy_body(); });       \
     }                                                                                            \
     const ::eddy::detail::test_place eddy_place_;                                                \
   };                                                                                             \

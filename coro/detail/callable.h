@@ -6,7 +6,9 @@
 #include <eddy/runtime/detail/language.h>
 
 #include <coroutine>
+#include <cstddef>
 #include <functional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -52,6 +54,50 @@ template <class F>
 struct signature<F> : signature<decltype(&F::operator())> {};
 template <class F>
 struct signature<std::reference_wrapper<F>> : signature<std::decay_t<F>> {};
+
+// ---- The call -----------------------------------------------------------------------------------
+
+/// As std::invoke, which clang does not take for what gives a task (EDDY_CHECK_LIFETIMES).
+template <class F, class... A>
+EDDY_CORO_WRAPPER constexpr std::invoke_result_t<F&, A...> call(F& f, A&&... a);
+
+template <class R, class C, class M, class O, class... A>
+EDDY_CORO_WRAPPER constexpr R call_member(M C::* member, O&& object, A&&... a) {
+  using given = std::remove_cvref_t<O>;
+  if constexpr (!std::is_function_v<M>) {
+    return std::invoke(member, std::forward<O>(object));
+  } else if constexpr (std::is_base_of_v<C, given>) {
+    return (std::forward<O>(object).*member)(std::forward<A>(a)...);
+  } else if constexpr (!std::is_same_v<std::unwrap_reference_t<given>, given>) {
+    return (object.get().*member)(std::forward<A>(a)...);
+  } else {
+    return ((*std::forward<O>(object)).*member)(std::forward<A>(a)...);
+  }
+}
+template <class F, class... A>
+EDDY_CORO_WRAPPER constexpr std::invoke_result_t<F&, A...> call(F& f, A&&... a) {
+  if constexpr (std::is_member_pointer_v<std::remove_cv_t<F>>) {
+    return detail::call_member<std::invoke_result_t<F&, A...>>(f, std::forward<A>(a)...);
+  } else if constexpr (!std::is_same_v<std::unwrap_reference_t<std::remove_cv_t<F>>,
+                                       std::remove_cv_t<F>>) {
+    return detail::call(f.get(), std::forward<A>(a)...);
+  } else {
+    return f(std::forward<A>(a)...);
+  }
+}
+
+template <std::size_t... I, class F, class... A, class... First>
+EDDY_CORO_WRAPPER constexpr std::invoke_result_t<F&, First..., A...> call_kept_at(
+    std::index_sequence<I...>, F& f, [[maybe_unused]] std::tuple<A...>& kept, First&&... first) {
+  return detail::call(f, std::forward<First>(first)..., std::move(std::get<I>(kept))...);
+}
+/// With the arguments that were kept, moved in; `first` stand in front of them.
+template <class F, class... A, class... First>
+EDDY_CORO_WRAPPER constexpr std::invoke_result_t<F&, First..., A...> call_kept(
+    F& f, std::tuple<A...>& kept, First&&... first) {
+  return detail::call_kept_at(std::index_sequence_for<A...>(), f, kept,
+                              std::forward<First>(first)...);
+}
 
 // ---- What dies when the call returns -----------------------------------------------------------
 

@@ -16,6 +16,24 @@
 
 #include "tests/support/runtime_test.h"
 
+/// Whose names would be found by their arguments, where the library asked for them so.
+namespace theirs {
+struct number {
+  int value;
+};
+template <class... A>
+int call(A&&...) {
+  return 0;
+}
+template <class... A>
+int call_kept(A&&...) {
+  return 0;
+}
+struct gives {
+  eddy::task<int> operator()(number n) const { co_return n.value; }
+};
+}  // namespace theirs
+
 namespace eddy::test {
 namespace {
 
@@ -59,6 +77,10 @@ TEST_P(spawning, FunctionsWithArgumentsTasksAndAwaitablesAreSpawned) {
     co_await by_awaitable;
     co_await by_wait;
   });
+}
+
+TEST_P(spawning, FunctionsOfTheArgumentsNamespaceAreNotTakenForTheLibrarys) {
+  run([]() -> task<> { EXPECT_EQ(co_await spawn(theirs::gives(), theirs::number{3}), 3); });
 }
 
 TEST_P(spawning, CallableAndArgumentsLiveUntilTheTaskHasEndedAndNoLonger) {
