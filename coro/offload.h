@@ -13,9 +13,9 @@
 #include <utility>
 
 #include <eddy/coro/detail/boundary.h>
-#include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/guard.h>
 #include <eddy/coro/detail/operation_wait.h>
+#include <eddy/coro/detail/told.h>
 #include <eddy/coro/task.h>
 
 namespace eddy {
@@ -24,55 +24,69 @@ namespace detail {
 
 inline constexpr wait_type offload_wait = operation_wait_type("offload");
 
-template <class R, class F, class... A>
-class offload_awaiter : operation_wait {
+constexpr request call_on(pool_lane lane) noexcept {
+  request r;
+  r.what = verb::call;
+  r.lane = lane;
+  return r;
+}
+
+/// A call on the pool whose function is told nothing.
+class plain_call : public operation_wait {
+ protected:
+  plain_call(const request& r, tells_nothing&) noexcept : operation_wait(r) {}
+  ~plain_call() = default;
+  static constexpr const wait_type& wait = offload_wait;
+};
+
+template <class F, class... A>
+using pool_call = std::conditional_t<is_told<F, A...>(), told_call, plain_call>;
+
+template <class F, class... A>
+class offload_awaiter : pool_call<F, A...> {
  public:
-  offload_awaiter(pool_lane lane, F& f, std::tuple<A...>& arguments) noexcept
-      : operation_wait(call_of(lane)), callable_(f), arguments_(arguments) {}
+  using R = told_result<F, A...>;
+  offload_awaiter(pool_lane lane, teller<F, A...>& with, F& f, std::tuple<A...>& arguments) noexcept
+      : pool_call<F, A...>(call_on(lane), with),
+        tells_(with),
+        callable_(f),
+        arguments_(arguments) {}
   using operation_wait::await_ready;
   friend awaiter_tag;
 
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
-    ask.address = reinterpret_cast<std::uintptr_t>(&run_on_pool);
-    ask.offset = reinterpret_cast<std::uintptr_t>(this);
-    static_cast<void>(start(h.promise(), offload_wait, at));
+    this->ask.address = reinterpret_cast<std::uintptr_t>(&run_on_pool);
+    this->ask.offset = reinterpret_cast<std::uintptr_t>(this);
+    static_cast<void>(this->start(h.promise(), this->wait, at));
   }
   R await_resume() {
-    if (result < 0) throw std::system_error(-result, std::system_category(), "offload");
+    const int answer = this->result;
+    if (answer < 0) throw std::system_error(-answer, std::system_category(), "offload");
     return pass_on<R>(out_);
   }
 
  private:
-  static request call_of(pool_lane lane) noexcept {
-    request r;
-    r.what = verb::call;
-    r.lane = lane;
-    return r;
-  }
+  R call() { return detail::call_told(tells_, callable_, arguments_); }
   static int run_on_pool(void* context) {
     auto& self = *static_cast<offload_awaiter*>(context);
     try {
       if constexpr (std::is_void_v<R>) {
-        std::apply([&self](A&... a) { std::invoke(self.callable_, std::move(a)...); },
-                   self.arguments_);
+        self.call();
         self.out_.set_value();
       } else if constexpr (std::is_reference_v<R>) {
-        R leads_to = std::apply(
-            [&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); },
-            self.arguments_);
+        R leads_to = self.call();
         self.out_.set_value(std::addressof(leads_to));
       } else {
-        self.out_.set_value(std::apply(
-            [&self](A&... a) -> R { return std::invoke(self.callable_, std::move(a)...); },
-            self.arguments_));
+        self.out_.set_value(self.call());
       }
     } catch (...) {
       self.out_.set_error(std::current_exception());
     }
     return 0;
   }
+  teller<F, A...>& tells_;
   F& callable_;
   std::tuple<A...>& arguments_;
   outcome<passed_on<R>> out_;
@@ -81,15 +95,15 @@ class offload_awaiter : operation_wait {
 template <class F, class... A>
 class [[nodiscard]] offload_awaitable {
  public:
-  using result_type = std::invoke_result_t<F&, A...>;
   offload_awaitable(pool_lane lane, F&& f, A&&... a)
       : lane_(lane), callable_(std::move(f)), arguments_(std::move(a)...) {}
-  offload_awaiter<result_type, F, A...> operator co_await() && noexcept {
-    return offload_awaiter<result_type, F, A...>(lane_, callable_, arguments_);
+  offload_awaiter<F, A...> operator co_await() && noexcept {
+    return offload_awaiter<F, A...>(lane_, tells_, callable_, arguments_);
   }
 
  private:
   pool_lane lane_;
+  [[no_unique_address]] teller<F, A...> tells_;
   F callable_;
   std::tuple<A...> arguments_;
 };
@@ -102,19 +116,21 @@ class [[nodiscard]] offload_awaitable {
 /// Result      what the function returned; its exception is rethrown
 /// Errors      std::system_error where no thread could be started
 /// Cancel      still queued: taken back, the task stops. Running: waited for, and its result is
-///             delivered
+///             delivered. A function that takes a std::stop_token first (in front of `args`) is told:
+///             what it has hung on its token runs on the loop's thread
 /// Lifetime    callable and arguments are kept in the awaitable; what they refer to must outlive
 ///             the await
 /// Threads     the function runs on a thread of the pool, the task goes on on its own
 template <class F, class... A>
 auto offload(pool_lane lane, F&& fn, A&&... args) {
-  if constexpr (detail::call_fault<F, A...> == detail::fault::none) {
+  constexpr detail::fault wrong = detail::fault_of_told_call<false, F, A...>();
+  if constexpr (wrong == detail::fault::none) {
     EDDY_SAFE_TEMPORARY(F);
     (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
     return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(
         lane, std::decay_t<F>(std::forward<F>(fn)), std::decay_t<A>(std::forward<A>(args))...);
   } else {
-    return detail::refuse<detail::call_fault<F, A...>, F, A...>();
+    return detail::refuse<wrong, F, A...>();
   }
 }
 

@@ -1,6 +1,8 @@
 // The messages of run_on, and who sends them on which thread.
 #include <eddy/coro/run_on.h>
 
+#include <eddy/runtime/detail/abort.h>
+
 namespace eddy::detail {
 
 namespace {
@@ -14,6 +16,9 @@ constinit const work_type run_on_base::cancel_type{&run_cancel, nullptr, &drop_c
 constinit const work_type run_on_base::report_type{&run_report, nullptr, &drop_answer};
 constinit const work_type run_on_base::cancel_answer_type{&run_cancel_answer, nullptr,
                                                           &drop_answer};
+constinit const work_type run_on_base::impatient_type{&run_out_of_patience,
+                                                      [](const work*) noexcept { return true; }};
+duration run_on_base::patience_ = std::chrono::seconds(10);
 constinit const wait_type run_on_base::wait{wait_work, "run_on", &cancel_wait, nullptr};
 
 void run_on_base::send_request(loop& home) noexcept {
@@ -27,7 +32,19 @@ void run_on_base::send_request(loop& home) noexcept {
   guard = guard_of(other_side);
   there_address = loop_of(other_side).address();
   here_address = home.address();
+  patience.type = &impatient_type;
+  patience.context = this;
+  home.start_timer(patience, later(home.now(), patience_), true);
   static_cast<void>(send(there_address, request));
+}
+
+/// Nothing tells whether anybody will run the other runtime again (or what it is busy with). Where
+/// nobody does, this waits for ever: not without a word.
+void run_on_base::run_out_of_patience(work* w) noexcept {
+  auto& self = *static_cast<run_on_base*>(w->context);
+  if (!self.taken.load(std::memory_order_relaxed))
+    warn("run_on waits, and the other runtime has not taken its call: does anybody run it?",
+         waiter_of(self).where);
 }
 
 void run_on_base::cancel_wait(work& w, ask_list&) noexcept {
@@ -46,6 +63,7 @@ void run_on_base::send_cancel() noexcept {
 
 void run_on_base::run_request(work* w) noexcept {
   run_on_base& call = call_of(w);
+  call.taken.store(true, std::memory_order_relaxed);
   try {
     call.begin_there(call);
   } catch (...) {  // NOLINT(bugprone-empty-catch): no memory for it, and it has reported that
@@ -54,6 +72,10 @@ void run_on_base::run_request(work* w) noexcept {
 
 void run_on_base::run_cancel(work* w) noexcept {
   run_on_base& call = call_of(w);
+  if (!call.ended && call.tell_there) {
+    current_loop->running = nullptr;  // no task runs now
+    call.tell_there(call);
+  }
   if (!call.ended && call.running_task) request_stop(*call.running_task);
   static_cast<void>(send(call.here_address, call.cancel_answer));
 }
@@ -92,6 +114,7 @@ void run_on_base::drop_answer(work*) noexcept {}
 void run_on_base::answered() noexcept {
   if (!reported || (cancel_sent && !cancel_answered)) return;
   guard = pending_guard();
+  if (patience.armed() || patience.is_linked()) here->cancel_timer(patience, true);
   here->foreign_ended(waiter_of(*this).of->background);
   if (how == ending::stopped && waiter_of(*this).of->stop_requested) stop_ready(*this);
   resume_wait(this);

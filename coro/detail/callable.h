@@ -190,9 +190,6 @@ constexpr fault fault_of_call() {
 /// What is wrong with `fn(args...)` for spawn and its like, which awaits what it gives?
 template <class F, class... A>
 inline constexpr fault begin_fault = fault_of_call<true, F, A...>();
-/// And for offload?
-template <class F, class... A>
-inline constexpr fault call_fault = fault_of_call<false, F, A...>();
 
 /// What a refused call returns: fits everywhere, so that the sentence stands alone.
 struct refused : awaiter_tag {

@@ -2,12 +2,15 @@
 #include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
 #include <eddy/coro/offload.h>
+#include <eddy/coro/shield.h>
 #include <eddy/coro/sleep.h>
 #include <eddy/coro/spawn.h>
+#include <eddy/coro/timeout.h>
 #include <eddy/coro/yield.h>
 
 #include "tests/support/runtime_test.h"
@@ -189,6 +192,154 @@ TEST_P(offloading, TheCallableLivesUntilTheJobHasEndedThoughTheTaskWasCancelled)
     static_cast<void>(co_await child.join());
   });
   EXPECT_EQ(token.use_count(), 1);
+}
+
+// ---- Functions that are told of a cancel ----
+
+int told(std::stop_token token, int n) {
+  return token.stop_possible() ? n : -1;
+}
+
+TEST_P(offloading, AFunctionThatTakesAStopTokenFirstIsGivenOne) {
+  run([]() -> task<> {
+    EXPECT_EQ(co_await offload(told, 7), 7);
+    const auto by_reference = [](const std::stop_token& token) { return token.stop_possible(); };
+    EXPECT_TRUE(co_await offload(by_reference));
+    const auto generic = [](std::stop_token token, auto n) {
+      return token.stop_possible() ? n : 0;
+    };
+    EXPECT_EQ(co_await offload(generic, 5), 5);
+    // One that is called without is called as ever, and so is one that has a token of its own.
+    const auto any = [](auto... numbers) { return (numbers + ...); };
+    EXPECT_EQ(co_await offload(any, 1, 2), 3);
+    const auto own = [](const std::stop_token& token) { return token.stop_possible(); };
+    EXPECT_FALSE(co_await offload(own, std::stop_token()));
+  });
+}
+
+TEST_P(offloading, Rule21RunningWorkIsToldOfACancelAndWaitedFor) {
+  if (is_virtual()) return;
+  std::atomic<bool> running{false};
+  run([&]() -> task<> {
+    const auto child = spawn([&]() -> task<> {
+      auto job = [&](std::stop_token token) {
+        running = true;
+        while (!token.stop_requested()) std::this_thread::yield();
+        return 7;
+      };
+      EXPECT_EQ(co_await offload(job), 7);
+      log("delivered");
+      co_await next_tick();
+      log("not reached");
+    });
+    while (!running) co_await immediate();
+    child.cancel();
+    child.cancel();
+    EXPECT_TRUE((co_await child.join()).stopped());
+  });
+  EXPECT_EQ(log.text(), "delivered");
+}
+
+TEST_P(offloading, Rule21QueuedWorkIsTakenBackAndToldNothing) {
+  if (is_virtual()) return;
+  runtime_options options;
+  options.pool_threads = 1;
+  make(options);
+  std::atomic<bool> running{false};
+  run([&]() -> task<> {
+    auto first = [&](std::stop_token token) {
+      running = true;
+      while (!token.stop_requested()) std::this_thread::yield();
+    };
+    auto second = [&](const std::stop_token&) { log("not reached"); };
+    const auto one = spawn([&]() -> task<> { co_await offload(first); });
+    while (!running) co_await immediate();
+    const auto other = spawn([&]() -> task<> { co_await offload(second); });
+    co_await immediate();
+    co_await immediate();
+    other.cancel();
+    co_await next_tick();
+    EXPECT_TRUE(other.done());
+    EXPECT_FALSE(one.done());
+    one.cancel();
+  });
+  EXPECT_EQ(log.text(), "");
+}
+
+TEST_P(offloading, Rule20ACancelItselfRunsNothingOfWhatHangsOnTheToken) {
+  if (is_virtual()) return;
+  std::atomic<bool> running{false};
+  std::atomic<bool> may_end{false};
+  run([&]() -> task<> {
+    const auto here = std::this_thread::get_id();
+    const auto child = spawn([&]() -> task<> {
+      auto job = [&](std::stop_token token) {
+        const std::stop_callback hung(token, [&] {
+          EXPECT_EQ(std::this_thread::get_id(), here);
+          EXPECT_FALSE(stop_requested()) << "no task runs";
+          log("told");
+          may_end = true;
+          may_end.notify_one();
+        });
+        running = true;
+        may_end.wait(false);
+      };
+      co_await offload(job);
+    });
+    while (!running) co_await immediate();
+    child.cancel();
+    log("cancelled");
+    static_cast<void>(co_await child.join());
+  });
+  EXPECT_EQ(log.text(), "cancelled > told");
+}
+
+/// With a budget of one, what tells the function waits for its turn, and may come after the report.
+TEST_P(offloading, WorkThatEndsBeforeItIsToldIsNotLeftEarly) {
+  if (is_virtual()) return;
+  runtime_options options;
+  options.callback_budget = 1;
+  make(options);
+  std::atomic<int> told_times{0};
+  run([&]() -> task<> {
+    bool spins = true;
+    const auto spinning = [&]() -> task<> {
+      while (spins) co_await next_tick();
+    };
+    for (int i = 0; i < 10; ++i) spawn(spinning);
+    for (int round = 0; round < 50; ++round) {
+      std::atomic<bool> running{false};
+      std::atomic<bool> may_end{false};
+      const auto child = spawn([&]() -> task<> {
+        auto job = [&](std::stop_token token) {
+          const std::stop_callback hung(token, [&] { ++told_times; });
+          running = true;
+          may_end.wait(false);
+        };
+        co_await offload(job);
+      });
+      while (!running) co_await immediate();
+      may_end = true;
+      may_end.notify_one();
+      if (round % 2) std::this_thread::yield();
+      child.cancel();
+      static_cast<void>(co_await child.join());
+    }
+    spins = false;
+  });
+  EXPECT_LE(told_times, 50);
+}
+
+TEST_P(offloading, UnderATimeoutWorkIsTold) {
+  if (is_virtual()) return;
+  run([]() -> task<> {
+    auto job = [](std::stop_token token) {
+      while (!token.stop_requested()) std::this_thread::yield();
+      return 3;
+    };
+    const auto r = co_await with_timeout(1ms, offload(job));
+    EXPECT_TRUE(r && *r == 3) << "it finished after all";
+  });
 }
 
 }  // namespace

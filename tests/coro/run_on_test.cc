@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +58,7 @@ class other_side {
 
 class run_on_test : public real_runtime {
  public:
+  run_on_test() { detail::run_on_base::patience_ = 1h; }
   /// (counted without atomics: each test's objects live on one thread at a time)
   trace log;
 };
@@ -239,6 +241,42 @@ TEST_P(run_on_test, Rule31WhatFinishesAfterAllIsDelivered) {
   EXPECT_EQ(log.text(), "delivered > stopped");
 }
 
+TEST_P(run_on_test, Rule31AFunctionThatTakesAStopTokenIsToldThere) {
+  other_side other(GetParam());
+  std::atomic<bool> began{false};
+  run([&]() -> task<> {
+    const auto plain = [](std::stop_token token, int n) -> task<int> {
+      co_return token.stop_possible() ? n : 0;
+    };
+    EXPECT_EQ(co_await run_on(other.rt(), plain, 5), 5);
+    // By reference, too: it is kept as the arguments are.
+    const auto refers = [](const std::stop_token& token, const int& n) -> task<int> {
+      co_await next_tick();
+      co_return token.stop_possible() ? n : 0;
+    };
+    EXPECT_EQ(co_await run_on(other.rt(), refers, 6), 6);
+    const auto there = [&](std::stop_token token) -> task<int> {
+      const std::stop_callback hung(token,
+                                    [&] { EXPECT_EQ(std::this_thread::get_id(), other.id()); });
+      began = true;
+      began.notify_one();
+      while (!token.stop_requested()) co_await shield(sleep_for(1ms));
+      co_return 5;
+    };
+    const auto h = spawn([&]() -> task<> {
+      EXPECT_EQ(co_await run_on(other.rt(), there), 5);
+      log("delivered");
+      co_await next_tick();
+      log("not reached");
+    });
+    co_await immediate();
+    began.wait(false);
+    h.cancel();
+    log(co_await end_of(h));
+  });
+  EXPECT_EQ(log.text(), "delivered > stopped");
+}
+
 TEST_P(run_on_test, Rule31StoppedThereBySomethingElseIsAStoppedErrorHere) {
   auto other = std::make_unique<other_side>(GetParam());
   std::atomic<int> began{0};
@@ -319,6 +357,47 @@ TEST_P(run_on_test, Rule31DroppedUnrunItIsAStoppedErrorHere) {
   });
   thread.join();
   EXPECT_EQ(log.text(), "the task was stopped > stopped");
+}
+
+TEST_P(run_on_test, Rule31ThatNobodyRunsTheOtherIsSaidOnceWithThePlace) {
+  detail::run_on_base::patience_ = 1ms;
+  auto never_run = make_runtime(GetParam());
+  testing::internal::CaptureStderr();
+  int line = 0;
+  run([&]() -> task<> {
+    const auto calls = spawn([&]() -> task<> {
+      line = __LINE__ + 1;
+      static_cast<void>(co_await run_on(*never_run, value_now, 1));
+    });
+    co_await next_tick();
+    co_await sleep_for(1ms);  // its timer was started before
+    EXPECT_FALSE(calls.done());
+    never_run = nullptr;
+    log(co_await end_of(calls));
+  });
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(log.text(), "the task was stopped");
+  EXPECT_EQ(said.find("eddy: run_on waits, and the other runtime has not taken its call: "), 0u)
+      << said;
+  EXPECT_NE(said.find("run_on_test.cc:" + std::to_string(line) + ")\n"), std::string::npos) << said;
+  EXPECT_EQ(said.find("eddy: ", 1), std::string::npos) << said;
+}
+
+TEST_P(run_on_test, Rule31WhatWouldSayThatIsNoTimerOfTheProgram) {
+  other_side other(GetParam());
+  std::atomic<bool> go{false};
+  run([&]() -> task<> {
+    const auto waits = [&]() -> task<> {
+      while (!go) co_await sleep_for(1ms);
+    };
+    const auto h = spawn([&]() -> task<> { co_await run_on(other.rt(), waits); });
+    co_await next_tick();
+    EXPECT_EQ(rt().pending().timers, 0u);
+    go = true;
+    co_await h;
+  });
+  EXPECT_EQ(rt().pending().total(), 0u);
+  EXPECT_FALSE(rt().run_once()) << "and none is left";
 }
 
 TEST_P(run_on_test, Rule31WhatWasSentBeforeItsRunBeginsIsRunByIt) {
