@@ -1,18 +1,19 @@
 // Guide, 17: lanes of the pool; a deadline on work that cannot be cancelled.
 #include <eddy/eddy.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <stop_token>
 #include <tuple>
 
 using namespace std::chrono_literals;
 
-/// As a call into a library that knows of no cancel: it takes the time that it takes.
-static int ask_slowly(const std::atomic<bool>& given_up) {
+/// As a call into a library that takes the time that it takes. It takes a std::stop_token first, so
+/// it is told of a cancel, and looks between its steps whether it is still wanted.
+static int ask_slowly(const std::stop_token& given_up, int most) {
   int steps = 0;
-  for (; steps < 1000 && !given_up; ++steps) {
+  for (; steps < most && !given_up.stop_requested(); ++steps) {
     const timespec step{0, 1'000'000};
     nanosleep(&step, nullptr);
   }
@@ -26,23 +27,14 @@ static eddy::task<> ask() {
                               eddy::offload(eddy::pool_lane::files, [] { return sizeof(int); }));
   std::printf("%d, %zu\n", sum, size);
 
-  // A thread cannot be interrupted: with_timeout waits for it, and its value counts (rule 21). So
-  // the work has to look for itself whether it is still wanted.
-  std::atomic<bool> given_up{false};
-  auto clock = eddy::spawn(
-      [](std::atomic<bool>& late) -> eddy::task<> {
-        co_await eddy::sleep_for(20ms);
-        late = true;
-      },
-      std::ref(given_up));
-  const auto steps =
-      co_await eddy::with_timeout(5ms, eddy::offload(ask_slowly, std::ref(given_up)));
+  // A thread cannot be interrupted: with_timeout tells it, waits for it, and its value counts (rule
+  // 21).
+  const auto steps = co_await eddy::with_timeout(20ms, eddy::offload(ask_slowly, 1000));
   if (steps)
     std::printf("the deadline was over, and it ended all the same: %s\n",
                 *steps < 1000 ? "it was told" : "it was not told");
 
   // What is not of interest is dropped in words: a result is not to be forgotten.
-  std::ignore = co_await clock.join();
   std::ignore = co_await eddy::remove_file("/does/not/exist");
 }
 
