@@ -24,6 +24,8 @@ enum class verb : std::uint8_t {
   send,             // address, length, options: MSG_ flags          (sockets; never raises SIGPIPE)
   receive_message,  // address: msghdr*, options: MSG_ flags
   send_message,     // address: msghdr*, options: MSG_ flags
+  receive_messages,  // address: mmsghdr*, length: their number, options: MSG_ flags  -> how many were there
+  send_messages,     // address: mmsghdr*, length: their number, options: MSG_ flags  -> how many went
   accept,           // options: SOCK_ flags (O_NONBLOCK descriptors only)  -> the new descriptor
   connect,          // address: sockaddr*, length                     (O_NONBLOCK descriptors only)
   ready,            // options: POLLIN | POLLOUT …                    -> the events that are there

@@ -41,7 +41,8 @@ inline sides sides_of(const request& r) noexcept {
             (r.options & POLLOUT) != 0};
   }
   const bool writes = r.what == verb::write || r.what == verb::send ||
-                      r.what == verb::send_message || r.what == verb::connect;
+                      r.what == verb::send_message || r.what == verb::send_messages ||
+                      r.what == verb::connect;
   return {!writes, writes};
 }
 

@@ -220,6 +220,10 @@ long once(const request& r, bool may_wait) noexcept {
       return ::recvmsg(fd, at<msghdr>(r.address), now);
     case verb::send_message:
       return ::sendmsg(fd, at<msghdr>(r.address), now | MSG_NOSIGNAL);
+    case verb::receive_messages:
+      return ::recvmmsg(fd, at<mmsghdr>(r.address), r.length, now, nullptr);
+    case verb::send_messages:
+      return ::sendmmsg(fd, at<mmsghdr>(r.address), r.length, now | MSG_NOSIGNAL);
     case verb::accept:
       return ::accept4(fd, nullptr, nullptr, options);
     case verb::connect:
@@ -299,10 +303,12 @@ short waits_for(const request& r) noexcept {
       return r.is_file() ? 0 : POLLOUT;
     case verb::receive:
     case verb::receive_message:
+    case verb::receive_messages:
     case verb::accept:
       return POLLIN;
     case verb::send:
     case verb::send_message:
+    case verb::send_messages:
     case verb::connect:
       return POLLOUT;
     case verb::ready:

@@ -310,7 +310,8 @@ void uring::take_over(turn& t) noexcept {
       continue;
     }
     // (All or nothing, so that one which finds no room afterwards is listed as before.)
-    if (few && !full && reported_ < t.limit && worth_an_attempt(r)) {
+    const bool polled = only_polled(r);
+    if ((few || polled) && !full && reported_ < t.limit && worth_an_attempt(r)) {
       ++counts_.attempts;
       const int answer = execute(r, false);
       if (answer != -EAGAIN) {
@@ -329,7 +330,7 @@ void uring::take_over(turn& t) noexcept {
     free_ = s.next;
     s.whose = o;
     s.done = 0;
-    s.waiting = false;
+    s.waiting = polled;
     s.may_raise = r.what == verb::write && !r.is_file() && !no_signal_flag();
     may_raise_ += s.may_raise;
     o->where = operation::place::inside;
@@ -594,6 +595,11 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   operation& o = *s.whose;
   const request& r = o.ask;
   if (!s.waiting && !o.cancel_asked && stopped_in_background(r, result)) return put_back(i);
+  if (only_polled(r) && !o.cancel_asked) {
+    ++counts_.attempts;
+    const int answer = execute(r, false);
+    return answer == -EAGAIN ? put_back(i) : leave(t, i, answer);
+  }
   if (s.waiting || (result == -EAGAIN && waits_when_asked_again(r))) {
     // Whatever the wait ended with: the operation itself says what is wrong, if anything is.
     s.waiting = !s.waiting;

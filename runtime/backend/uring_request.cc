@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -32,6 +33,8 @@ std::uint8_t uring_opcode(verb v) noexcept {
     case verb::connect:
       return IORING_OP_CONNECT;
     case verb::ready:
+    case verb::receive_messages:
+    case verb::send_messages:
       return IORING_OP_POLL_ADD;
     case verb::open:
       return IORING_OP_OPENAT;
@@ -97,6 +100,12 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
       break;
     case verb::ready:
       io_uring_prep_poll_add(q, r.descriptor, r.options);
+      break;
+    case verb::receive_messages:
+      io_uring_prep_poll_add(q, r.descriptor, POLLIN);
+      break;
+    case verb::send_messages:
+      io_uring_prep_poll_add(q, r.descriptor, POLLOUT);
       break;
     case verb::open:
       io_uring_prep_openat(q, AT_FDCWD, path, flags | O_CLOEXEC, r.length);

@@ -46,7 +46,13 @@ inline constexpr std::uint32_t most_bytes = 0x7ffff000;
 inline constexpr std::uint32_t attempt_bytes = 64 * 1024;
 
 inline bool is_output(verb v) noexcept {
-  return v == verb::write || v == verb::send || v == verb::send_message;
+  return v == verb::write || v == verb::send || v == verb::send_message ||
+         v == verb::send_messages;
+}
+
+/// What the ring can only wait for: the call itself is made here.
+inline bool only_polled(const request& r) noexcept {
+  return r.what == verb::receive_messages || r.what == verb::send_messages;
 }
 
 /// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring.
@@ -77,7 +83,7 @@ inline bool is_taken_by_parts(const request& r) noexcept {
 }
 
 inline bool worth_an_attempt(const request& r) noexcept {
-  return r.what == verb::send || r.what == verb::send_message ||
+  return r.what == verb::send || r.what == verb::send_message || only_polled(r) ||
          (r.what == verb::read && r.is_file() && r.length <= attempt_bytes);
 }
 

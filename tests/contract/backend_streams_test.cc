@@ -2,6 +2,7 @@
 // event is lost.
 #include "tests/contract/backend_under_test.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -162,16 +163,22 @@ TEST_P(every_backend, SendsAndReceivesMessages) {
   b().close(far);
 }
 
-TEST_P(every_backend, DatagramsArriveOneByOneHoweverShort) {
-  int one = b().socket(AF_INET, SOCK_DGRAM), other = b().socket(AF_INET, SOCK_DGRAM);
+/// Two UDP sockets, connected with each other.
+std::pair<int, int> datagram_pair(backend_under_test& b) {
+  int one = b.socket(AF_INET, SOCK_DGRAM), other = b.socket(AF_INET, SOCK_DGRAM);
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(b().kernel->ask(ask_for(verb::bind, one, &any, sizeof any)), 0);
-  ASSERT_EQ(b().kernel->ask(ask_for(verb::bind, other, &any, sizeof any)), 0);
-  sockaddr_in to = b().local_name(one), from = b().local_name(other);
-  ASSERT_EQ(b().finish(ask_for(verb::connect, other, &to, sizeof to)), 0);
-  ASSERT_EQ(b().finish(ask_for(verb::connect, one, &from, sizeof from)), 0);
+  EXPECT_EQ(b.kernel->ask(ask_for(verb::bind, one, &any, sizeof any)), 0);
+  EXPECT_EQ(b.kernel->ask(ask_for(verb::bind, other, &any, sizeof any)), 0);
+  sockaddr_in to = b.local_name(one), from = b.local_name(other);
+  EXPECT_EQ(b.kernel->ask(ask_for(verb::connect, other, &to, sizeof to)), 0);
+  EXPECT_EQ(b.kernel->ask(ask_for(verb::connect, one, &from, sizeof from)), 0);
+  return {one, other};
+}
+
+TEST_P(every_backend, DatagramsArriveOneByOneHoweverShort) {
+  auto [one, other] = datagram_pair(b());
   char text[64];
   test_operation receive(ask_for(verb::receive, one, text, sizeof text));
   b().begin_and_wait(receive);
@@ -181,6 +188,117 @@ TEST_P(every_backend, DatagramsArriveOneByOneHoweverShort) {
   EXPECT_EQ(b().hear(one), "ccc");
   b().close(one);
   b().close(other);
+}
+
+/// Messages of one buffer each, for a batch.
+template <std::size_t N>
+struct messages {
+  std::array<std::array<char, 8>, N> bytes{};
+  std::array<iovec, N> parts{};
+  std::array<mmsghdr, N> all{};
+
+  messages() {
+    for (std::size_t i = 0; i < N; ++i) {
+      parts[i] = {bytes[i].data(), bytes[i].size()};
+      all[i].msg_hdr.msg_iov = &parts[i];
+      all[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+  void say(std::size_t i, std::string_view text) {
+    std::copy(text.begin(), text.end(), bytes[i].begin());
+    parts[i].iov_len = text.size();
+  }
+  std::string heard(std::size_t i) const { return {bytes[i].data(), all[i].msg_len}; }
+  request ask(verb what, int descriptor) const { return ask_for(what, descriptor, all.data(), N); }
+};
+
+TEST_P(every_backend, ABatchMovesWhatIsThereAndWaitsForTheFirst) {
+  auto [one, other] = datagram_pair(b());
+  messages<3> out;
+  out.say(0, "a");
+  out.say(1, "");
+  out.say(2, "ccc");
+  for (int round = 0; round < 3; ++round) {
+    messages<8> in;
+    test_operation receive(in.ask(verb::receive_messages, one));
+    b().begin_and_wait(receive);
+    EXPECT_EQ(b().finish(out.ask(verb::send_messages, other)), 3);
+    EXPECT_EQ(b().run_until(receive), 3);
+    EXPECT_EQ(in.heard(0) + "," + in.heard(1) + "," + in.heard(2), "a,,ccc");
+    b().say(other, "x");
+    messages<8> more;
+    EXPECT_EQ(b().finish(more.ask(verb::receive_messages, one)), 1);
+    EXPECT_EQ(more.heard(0), "x");
+  }
+  b().close(one);
+  b().close(other);
+}
+
+TEST_P(every_backend, ABatchThatIsGivenUpTakesNothing) {
+  auto [one, other] = datagram_pair(b());
+  messages<8> in;
+  test_operation receive(in.ask(verb::receive_messages, one));
+  for (int round = 0; round < 3; ++round) {
+    b().begin_and_wait(receive);
+    b().cancel(receive);
+    EXPECT_EQ(b().run_until(receive), -ECANCELED);
+    b().say(other, "x");
+    EXPECT_EQ(b().hear(one), "x");
+  }
+  EXPECT_EQ(b().close(one), 0);
+  EXPECT_EQ(b().finish(in.ask(verb::receive_messages, one)), -EBADF);
+  b().close(other);
+}
+
+TEST_P(real_backend, ABatchOfManyAtOnceWaitsAndGoesOn) {
+  constexpr std::size_t many = 20;
+  std::vector<std::pair<int, int>> pairs;
+  std::array<messages<4>, many> in;
+  std::deque<test_operation> receives;
+  messages<2> out;
+  out.say(0, "1");
+  out.say(1, "2");
+  for (std::size_t i = 0; i < many; ++i) {
+    pairs.push_back(datagram_pair(b()));
+    receives.emplace_back(in[i].ask(verb::receive_messages, pairs[i].first));
+    b().begin(receives[i]);
+  }
+  for (int i = 0; i < 3; ++i) b().poll();
+  std::deque<test_operation> sends;
+  for (auto& p : pairs) b().begin(sends.emplace_back(out.ask(verb::send_messages, p.second)));
+  for (std::size_t i = 0; i < many; ++i) {
+    EXPECT_EQ(b().run_until(sends[i]), 2);
+    EXPECT_EQ(b().run_until(receives[i]), 2);
+    EXPECT_EQ(in[i].heard(1), "2");
+  }
+  for (auto& [one, other] : pairs) {
+    b().close(one);
+    b().close(other);
+  }
+}
+
+TEST_P(real_backend, ABatchWaitsForRoomAndSaysHowManyWent) {
+  auto [near, far] = b().pair(AF_UNIX, SOCK_DGRAM);
+  messages<64> out;
+  int sent = 0;
+  for (int n; (n = b().kernel->ask(out.ask(verb::send_messages, near))) > 0;) sent += n;
+  test_operation send(out.ask(verb::send_messages, near));
+  b().begin_and_wait(send);
+  messages<64> in;
+  int received = 0;
+  while (received < sent) {
+    const int n = b().finish(in.ask(verb::receive_messages, far));
+    ASSERT_GT(n, 0);
+    received += n;
+  }
+  EXPECT_GE(b().run_until(send), 1);
+  // What cannot be sent ends a batch, and is told where it is the first.
+  messages<3> bad;
+  bad.all[1].msg_hdr.msg_iovlen = 2000;
+  EXPECT_EQ(b().finish(bad.ask(verb::send_messages, near)), 1);
+  EXPECT_EQ(b().finish(ask_for(verb::send_messages, near, &bad.all[1], 2)), -EMSGSIZE);
+  b().close(near);
+  b().close(far);
 }
 
 TEST_P(every_backend, PipesCarryBytesAndEnd) {

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,6 +40,11 @@ bool is_path(const std::string& address) {
   sa_family_t family = AF_UNSPEC;
   std::memcpy(&family, address.data(), std::min(address.size(), sizeof family));
   return family == AF_UNIX;
+}
+/// (No device of this world cuts a datagram.)
+bool is_to_be_cut(const msghdr& m) {
+  const auto* first = CMSG_FIRSTHDR(&m);
+  return first && first->cmsg_level == SOL_UDP && first->cmsg_type == UDP_SEGMENT;
 }
 void give_address(const std::string& address, void* to, std::uint32_t& length) {
   std::memcpy(to, address.data(), std::min<std::size_t>(length, address.size()));
@@ -193,6 +199,9 @@ int fake_backend::answer(const request& r) {
       return o->mode == S_IFSOCK ? receive(*o, r, true) : -ENOTSOCK;
     case verb::send_message:
       return o->mode == S_IFSOCK ? send(*o, r, true) : -ENOTSOCK;
+    case verb::receive_messages:
+    case verb::send_messages:
+      return o->mode == S_IFSOCK ? each_message(*o, r) : -ENOTSOCK;
     case verb::accept:
       return accept(*o);
     case verb::connect:
@@ -455,6 +464,7 @@ int fake_backend::send(object& o, const request& r, bool as_message) {
     for (std::size_t i = 0; i < m.msg_iovlen; ++i)
       bytes.append(static_cast<char*>(m.msg_iov[i].iov_base), m.msg_iov[i].iov_len);
     if (m.msg_name) to.assign(static_cast<char*>(m.msg_name), m.msg_namelen);
+    if (is_to_be_cut(m)) return -EIO;
   } else {
     bytes = address_at(r);
   }
@@ -466,6 +476,19 @@ int fake_backend::send(object& o, const request& r, bool as_message) {
   o.out->bytes.insert(o.out->bytes.end(), bytes.begin(),
                       bytes.begin() + static_cast<std::ptrdiff_t>(n));
   return static_cast<int>(n);
+}
+
+/// What has moved before an error is the result; the error is lost.
+int fake_backend::each_message(object& o, const request& r) {
+  auto* messages = at<mmsghdr>(r.address);
+  request one = r;
+  for (std::uint32_t i = 0; i < r.length; ++i) {
+    one.address = reinterpret_cast<std::uintptr_t>(&messages[i].msg_hdr);
+    const int n = r.what == verb::receive_messages ? receive(o, one, true) : send(o, one, true);
+    if (n < 0) return i ? static_cast<int>(i) : n;
+    messages[i].msg_len = static_cast<unsigned>(n);
+  }
+  return static_cast<int>(r.length);
 }
 
 /// To nobody, and to somebody whose queue is full, it is lost, as on a network.

@@ -24,6 +24,8 @@ namespace eddy::test {
 ///   order in which they were taken over as far as each can end; calls behind all others.
 /// - File verbs, reads and writes of files, and calls are carried out when they are taken over.
 /// - Nothing is short but where the other end is: a stream holds 64 KiB.
+/// - A datagram comes with nobody's address but the sender's; none is cut (EIO), joined, refused by
+///   its receiver's machine, or sent to a group.
 /// - A cancelled operation that waits reports -ECANCELED.
 /// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until;
 ///   where that is the end of time nothing can ever happen, and the program aborts with a sentence.
@@ -89,6 +91,7 @@ class fake_backend final : public detail::backend {
   int transfer_file(const request&, object&);
   int receive(object&, const request&, bool as_message);
   int send(object&, const request&, bool as_message);
+  int each_message(object&, const request&);
   int send_datagram(object&, const std::string& to, std::string bytes);
   int accept(object&);
   int connect(object&, const request&);
