@@ -63,12 +63,11 @@ std::string_view path_of(const sockaddr_un& native, std::size_t size) noexcept {
 }  // namespace
 
 namespace detail {
-namespace {
 
-/// The number of an interface that is given by number or name; 0: there is none.
-std::uint32_t interface_of(std::string_view zone) {
-  if (const std::optional<std::uint32_t> number = parse_number(zone, UINT32_MAX)) return *number;
-  const std::string name(zone);
+std::uint32_t interface_of(std::string_view interface) {
+  if (const std::optional<std::uint32_t> number = parse_number(interface, UINT32_MAX))
+    return *number;
+  const std::string name(interface);
   if (name.find('\0') != name.npos) return 0;
   request r;
   r.what = verb::interface_index;
@@ -76,6 +75,8 @@ std::uint32_t interface_of(std::string_view zone) {
   const int answer = ask_here(r);
   return answer > 0 ? static_cast<std::uint32_t>(answer) : 0;
 }
+
+namespace {
 
 result<socket_address> numeric_v6(std::string_view host, std::uint16_t port) {
   sockaddr_in6 native{};

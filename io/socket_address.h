@@ -78,6 +78,8 @@ class socket_address {
 };
 
 namespace detail {
+/// The number of an interface that is given by number or name; 0: there is none.
+std::uint32_t interface_of(std::string_view interface);
 /// "1.2.3.4", "::1", "fe80::1%eth0".
 result<socket_address> numeric_address(std::string_view host, std::uint16_t port);
 }  // namespace detail

@@ -40,6 +40,7 @@ class category_of_errc final : public std::error_category {
 
   std::error_condition default_error_condition(int code) const noexcept override {
     if (static_cast<errc>(code) == errc::timed_out) return std::errc::timed_out;
+    if (static_cast<errc>(code) == errc::message_too_long) return std::errc::message_size;
     return std::error_condition(code, *this);
   }
 };

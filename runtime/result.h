@@ -19,7 +19,7 @@ enum class errc {
   end_of_stream = 1,   ///< it ended before what was asked for was there
   closed,              ///< a channel was closed
   timed_out,           ///< a deadline of this library passed; also equals std::errc::timed_out
-  message_too_long,    ///< the limit given was reached before the delimiter
+  message_too_long,    ///< more than a limit allows; also equals std::errc::message_size
   host_not_found,      ///< nothing has that name
   name_try_again,      ///< no name server has answered: another time one may
   name_server_failed,  ///< a name server has answered that it cannot tell

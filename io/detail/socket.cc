@@ -26,11 +26,7 @@ request with(verb what, const void* address, std::size_t size) noexcept {
 }
 
 int set_flag(const descriptor& d, int level, int name, bool on) noexcept {
-  const int value = on;
-  request r = with(verb::set_option, &value, sizeof value);
-  r.options = static_cast<std::uint32_t>(level);
-  r.second = name;
-  return d.ask(r);
+  return set_number(d, level, name, on);
 }
 
 socket_address name_of(const descriptor& d, verb which) noexcept {
@@ -44,14 +40,41 @@ socket_address name_of(const descriptor& d, verb which) noexcept {
   return address ? *address : socket_address();
 }
 
-int make_socket(int family) noexcept {
+}  // namespace
+
+static_assert(stream_type == SOCK_STREAM && datagram_type == SOCK_DGRAM);
+
+int make_socket(int family, int type) noexcept {
   request r = of(verb::socket);
   r.descriptor = family;
-  r.options = SOCK_STREAM;
+  r.options = static_cast<std::uint32_t>(type);
   return ask_here(r);
 }
-
-}  // namespace
+int bind_socket(const descriptor& d, const socket_address& at) noexcept {
+  return d.ask(with(verb::bind, at.data(), at.size()));
+}
+int set_option(const descriptor& d, int level, int name, const void* value,
+               std::size_t size) noexcept {
+  request r = with(verb::set_option, value, size);
+  r.options = static_cast<std::uint32_t>(level);
+  r.second = name;
+  return d.ask(r);
+}
+int set_number(const descriptor& d, int level, int name, int value) noexcept {
+  return set_option(d, level, name, &value, sizeof value);
+}
+int about_socket(int number, int name) noexcept {
+  int value = 0;
+  std::uint32_t size = sizeof value;
+  request r = of(verb::get_option);
+  r.descriptor = number;
+  r.address = address_of(&value);
+  r.offset = address_of(&size);
+  r.options = SOL_SOCKET;
+  r.second = name;
+  const int answer = ask_here(r);
+  return answer < 0 ? answer : value;
+}
 
 transfer receive(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
   return transfer(&on, kind, with(verb::receive, b.data(), b.size()));
@@ -81,17 +104,10 @@ result<void> set_no_delay(const descriptor& d, bool on) noexcept {
   return void_result(set_flag(d, IPPROTO_TCP, TCP_NODELAY, on));
 }
 
-result<descriptor> adopt_socket(int number) noexcept {
-  int type = 0;
-  std::uint32_t size = sizeof type;
-  request r = of(verb::get_option);
-  r.descriptor = number;
-  r.address = address_of(&type);
-  r.offset = address_of(&size);
-  r.options = SOL_SOCKET;
-  r.second = SO_TYPE;
-  if (const int answer = ask_here(r); answer < 0) return from_errno(-answer);
-  if (type != SOCK_STREAM) return from_errno(EPROTOTYPE);
+result<descriptor> adopt_socket(int number, int type) noexcept {
+  const int is = about_socket(number, SO_TYPE);
+  if (is < 0) return from_errno(-is);
+  if (is != type) return from_errno(EPROTOTYPE);
   request flags = of(verb::file_flags);
   flags.descriptor = number;
   const int now = ask_here(flags);
@@ -114,7 +130,7 @@ result<std::pair<descriptor, descriptor>> make_pair() noexcept {
 }
 
 result<listener> make_listener(const socket_address& at, const listen_options& options) noexcept {
-  const int number = make_socket(at.family());
+  const int number = make_socket(at.family(), stream_type);
   if (number < 0) return from_errno(-number);
   descriptor socket(number, descriptor::kind::stream);
   int answer = 0;
@@ -126,7 +142,7 @@ result<listener> make_listener(const socket_address& at, const listen_options& o
     // Accepted streams inherit it.
     if (answer >= 0) answer = set_flag(socket, IPPROTO_TCP, TCP_NODELAY, true);
   }
-  if (answer >= 0) answer = socket.ask(with(verb::bind, at.data(), at.size()));
+  if (answer >= 0) answer = bind_socket(socket, at);
   if (answer >= 0) {
     request r = of(verb::listen);
     r.length = static_cast<std::uint32_t>(options.backlog);
@@ -261,12 +277,12 @@ connect_wait::connect_wait(const io_kind& kind, const socket_address& to, int re
 static int bind_local(const descriptor& socket, const socket_address& from) noexcept {
   constexpr int no_port_yet = 24;  // IP_BIND_ADDRESS_NO_PORT
   if (from.port() == 0) static_cast<void>(set_flag(socket, IPPROTO_IP, no_port_yet, true));
-  return socket.ask(with(verb::bind, from.data(), from.size()));
+  return bind_socket(socket, from);
 }
 
 /// The socket is made first; where there is none its error queues like any other end.
 void connect_wait::begin_connect() noexcept {
-  if (!result) result = make_socket(to_.family());
+  if (!result) result = make_socket(to_.family(), stream_type);
   if (result >= 0) {
     socket_ = descriptor(result, descriptor::kind::stream);
     result = from_ ? bind_local(socket_, *from_) : 0;

@@ -43,8 +43,19 @@ result<void> shutdown_write(const descriptor&) noexcept;
 socket_address local_address(const descriptor&) noexcept;
 socket_address peer_address(const descriptor&) noexcept;
 result<void> set_no_delay(const descriptor&, bool on) noexcept;
-/// A stream socket from elsewhere; made O_NONBLOCK.
-result<descriptor> adopt_socket(int number) noexcept;
+
+inline constexpr int stream_type = 1;    // SOCK_STREAM
+inline constexpr int datagram_type = 2;  // SOCK_DGRAM
+/// Of these, those that give an int give -errno where they fail.
+int make_socket(int family, int type) noexcept;
+int bind_socket(const descriptor&, const socket_address&) noexcept;
+int set_option(const descriptor&, int level, int name, const void* value,
+               std::size_t size) noexcept;
+int set_number(const descriptor&, int level, int name, int value) noexcept;
+/// What an option of the level SOL_SOCKET says.
+int about_socket(int number, int name) noexcept;
+/// A socket of that type from elsewhere; made O_NONBLOCK.
+result<descriptor> adopt_socket(int number, int type = stream_type) noexcept;
 /// Two connected Unix stream sockets.
 result<std::pair<descriptor, descriptor>> make_pair() noexcept;
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <eddy/eddy.h>
@@ -76,6 +77,40 @@ TEST_P(allocations, AnEchoOverTcpMakesNone) {
     EXPECT_EQ(made, 0u);
     co_await ok(client.close());
     co_await serving;
+  });
+}
+
+TEST_P(allocations, DatagramsMakeNone) {
+  run([&]() -> task<> {
+    udp_socket a = udp_socket::bind(socket_address::loopback(0)).value();
+    udp_socket b = udp_socket::bind(socket_address::loopback(0)).value();
+    const socket_address to = b.local_address();
+    std::vector<std::array<char, 100>> memory(16);
+    const std::vector<mutable_buffer> buffers(memory.begin(), memory.end());
+    std::vector<datagram> told(16);
+    const std::vector<outgoing> out(16, outgoing{memory[0], &to});
+    send_options cut;
+    cut.segment = 10;
+    bool refused = false;
+    const auto once = [&]() -> task<> {
+      co_await ok(a.send_to(memory[0], to));
+      const datagram d = co_await ok(b.receive_from(memory[0]));
+      EXPECT_EQ(d.size, 100u);
+      co_await ok(a.send_batch(out));
+      for (std::size_t got = 0; got < 16;) got += co_await ok(b.receive_batch(buffers, told));
+      co_await ok(a.send_to(memory[0], to, cut));
+      for (std::size_t got = 0; got < 10;) got += co_await ok(b.receive_batch(buffers, told));
+      // Whoever waits does not take any either.
+      const auto sends = [&]() -> task<> {
+        co_await immediate();
+        co_await ok(a.send_to(memory[0], to));
+      };
+      static_cast<void>(co_await when_all(b.receive_batch(buffers, told), sends()));
+      if (std::exchange(refused, true)) co_return;
+      const int on = 1;  // from now on the kernel refuses to cut
+      ::setsockopt(a.native_handle(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on);
+    };
+    EXPECT_EQ(co_await of(std::ref(once)), 0u);
   });
 }
 

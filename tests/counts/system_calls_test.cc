@@ -118,6 +118,69 @@ TEST_P(system_call_counts, ARequestOnOneConnectionCostsTwoOrThree) {
               static_cast<double>(t.here.total()) / requests, t.here.text().c_str());
 }
 
+TEST_P(system_call_counts, ADatagramCostsOneToSendAndOneToReceive) {
+  const traced t = trace([](runtime& rt) {
+    eddy::run(rt, []() -> task<> {
+      udp_socket a = udp_socket::bind(socket_address::loopback(0)).value();
+      udp_socket b = udp_socket::bind(socket_address::loopback(0)).value();
+      const socket_address to = b.local_address();
+      std::array<char, 1200> buffer{};
+      for (unsigned i = 0; i < requests + 10; ++i) {
+        if (i == 10) count_from_here();
+        co_await ok(a.send_to(buffer, to));
+        const datagram d = co_await ok(b.receive_from(buffer));
+        EXPECT_EQ(d.size, buffer.size());
+      }
+      count_to_here();
+    });
+  });
+  EXPECT_EQ(t.here.total(), 2 * requests) << t.here.text();
+  EXPECT_EQ(t.here.of(SYS_sendmsg), requests) << t.here.text();
+}
+
+TEST_P(system_call_counts, ABatchOfDatagramsCostsOne) {
+  const traced t = trace([](runtime& rt) {
+    eddy::run(rt, []() -> task<> {
+      udp_socket a = udp_socket::bind(socket_address::loopback(0)).value();
+      udp_socket b = udp_socket::bind(socket_address::loopback(0)).value();
+      const socket_address to = b.local_address();
+      std::vector<std::array<char, 100>> memory(64);
+      const std::vector<mutable_buffer> buffers(memory.begin(), memory.end());
+      const std::vector<outgoing> out(64, outgoing{memory[0], &to});
+      std::vector<datagram> told(64);
+      count_from_here();
+      for (unsigned i = 0; i < 100; ++i) {
+        const std::size_t sent = co_await ok(a.send_batch(out));
+        const std::size_t received = co_await ok(b.receive_batch(buffers, told));
+        EXPECT_EQ(sent + received, 128u);
+      }
+      count_to_here();
+    });
+  });
+  EXPECT_EQ(t.here.of(SYS_sendmmsg), 100u) << t.here.text();
+  EXPECT_EQ(t.here.of(SYS_recvmmsg), 100u) << t.here.text();
+  EXPECT_EQ(t.here.total(), 200u) << t.here.text();
+}
+
+TEST_P(system_call_counts, AKernelThatRefusesToCutIsAskedOnce) {
+  const traced t = trace([](runtime& rt) {
+    eddy::run(rt, []() -> task<> {
+      udp_socket a = udp_socket::bind(socket_address::loopback(0)).value();
+      udp_socket b = udp_socket::bind(socket_address::loopback(0)).value();
+      const int on = 1;
+      ::setsockopt(a.native_handle(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on);
+      std::array<char, 1000> data{};
+      send_options cut;
+      cut.segment = 100;
+      count_from_here();
+      for (unsigned i = 0; i < 100; ++i) co_await ok(a.send_to(data, b.local_address(), cut));
+      count_to_here();
+    });
+  });
+  EXPECT_EQ(t.here.of(SYS_sendmsg), 1u) << t.here.text();
+  EXPECT_EQ(t.here.of(SYS_sendmmsg), 100u) << t.here.text();
+}
+
 // ---- Wake-ups
 
 /// A thread that was begun makes calls of its own before it comes to its work.

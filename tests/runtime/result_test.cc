@@ -191,6 +191,7 @@ TEST(ErrcTest, NamesItsCategoryAndEveryMessage) {
   EXPECT_EQ(make_error_code(errc::closed).message(), "closed");
   EXPECT_EQ(make_error_code(errc::timed_out).message(), "timed out");
   EXPECT_EQ(make_error_code(errc::message_too_long).message(), "message too long");
+  EXPECT_EQ(make_error_code(errc::message_too_long), std::errc::message_size);
   EXPECT_EQ(std::error_code(99, error_category()).message(), "unknown error");
 }
 
