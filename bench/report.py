@@ -135,6 +135,10 @@ ROWS = [
     Row("15", "tick", "empty_tick", "empty tick with an idle, a prepare and a check hook", ratio=1.3, costs=True),
     Row("16", "echo_server", "guard", "100 connections beside a flood and a yielding loop: p99.9", ratio=1.5,
         figure="p999", limits=FAIR, load=("--connections=100", "--flood"), server=("--busy",)),
+    Row("17", "datagrams", "datagram_1", "UDP of 1,200 B over the loopback, sent and received: one by one", ratio=1.15,
+        costs=True),
+    Row("17", "datagrams", "datagram_64", "UDP of 1,200 B, 64 at once, each", ratio=1.10, costs=True),
+    Row("17", "datagrams", "datagram_segments", "UDP of 1,200 B, 54 cut and joined by the kernel, each", ratio=1.15, costs=True),
 ]
 
 
