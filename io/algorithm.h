@@ -1,12 +1,17 @@
-// Streams as concepts, and what can be done with any of them: read_exactly, write_all, copy.
+// Streams as concepts, and what can be done with any of them: read_exactly, write_all, read_all,
+// copy.
 #pragma once
 
 #include <eddy/runtime/detail/language.h>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <span>
+#include <string>
 
 #include <eddy/coro/detail/boundary.h>
 #include <eddy/coro/task.h>
@@ -30,7 +35,23 @@ concept writable_stream = requires(S& s, const_buffer b) {
   requires std::same_as<detail::result_of<decltype(s.write(b))>, result<std::size_t>>;
 };
 
+/// Both ways, with an end of each: `shutdown_write()`, which gives a result<void> at once, and
+/// `close()`, an awaitable of one.
+template <class S>
+concept stream = readable_stream<S> && writable_stream<S> && requires(S& s) {
+  { s.shutdown_write() } -> std::same_as<result<void>>;
+  { s.close() } -> detail::our_awaitable;
+  requires std::same_as<detail::result_of<decltype(s.close())>, result<void>>;
+};
+
 namespace detail {
+
+/// Takes several buffers in one write.
+template <class S>
+concept gathering_stream = writable_stream<S> && requires(S& s, std::span<const const_buffer> b) {
+  { s.write(b) } -> our_awaitable;
+  requires std::same_as<result_of<decltype(s.write(b))>, result<std::size_t>>;
+};
 
 /// A stream of eddy's own: it can move all of a buffer in one operation. (Exactly that: whoever
 /// derives from one may read and write otherwise.)
@@ -70,7 +91,7 @@ task<result<void>> write_parts(S& stream, const_buffer data) {
 /// Lifetime    stream and buffer must outlive the await
 /// Cost        one operation, in a block of pooled memory; on a stream of the program's own a task
 template <readable_stream S>
-auto read_exactly(S& stream, mutable_buffer buffer) {
+EDDY_CORO_WRAPPER auto read_exactly(S& stream, mutable_buffer buffer) {
   if constexpr (detail::moves_whole<S>) {
     return stream.read_whole(buffer);
   } else {
@@ -86,12 +107,38 @@ auto read_exactly(S& stream, mutable_buffer buffer) {
 /// Lifetime    stream and data must outlive the await, the data unchanged
 /// Cost        one operation, in a block of pooled memory; on a stream of the program's own a task
 template <writable_stream S>
-auto write_all(S& stream, const_buffer data) {
+EDDY_CORO_WRAPPER auto write_all(S& stream, const_buffer data) {
   if constexpr (detail::moves_whole<S>) {
     return stream.write_whole(data);
   } else {
     return detail::write_parts(stream, data);
   }
+}
+
+/// Reads all of it, to its end.
+///
+/// Result      what has come
+/// Errors      message_too_long: it is more than `limit` bytes; the stream's own. What has come is
+///             gone then
+/// Cancel      stops the task; what has come is gone
+/// Lifetime    the stream must outlive the await
+template <readable_stream S>
+task<result<std::string>> read_all(S& stream, std::size_t limit) {
+  // (One byte more than may come: the end comes after the last one.)
+  const std::size_t most = std::min(limit, std::numeric_limits<std::size_t>::max() - 1) + 1;
+  std::string all;
+  std::size_t size = 0;
+  for (;;) {
+    if (size == all.size()) all.resize(std::min(std::max<std::size_t>(4096, 2 * size), most));
+    const result<std::size_t> n =
+        co_await stream.read(mutable_buffer(all.data() + size, all.size() - size));
+    if (!n) co_return n.error();
+    if (*n == 0) break;
+    size += *n;
+    if (size > limit) co_return errc::message_too_long;
+  }
+  all.resize(size);
+  co_return all;
 }
 
 /// Reads `from` to its end and writes it all to `to`, whose end is left to the caller.

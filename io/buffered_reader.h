@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -14,6 +16,7 @@
 #include <eddy/coro/yield.h>
 #include <eddy/io/algorithm.h>
 #include <eddy/io/buffer.h>
+#include <eddy/io/detail/one_at_a_time.h>
 #include <eddy/runtime/detail/abort.h>
 #include <eddy/runtime/result.h>
 
@@ -21,7 +24,8 @@ namespace eddy {
 
 /// Lends a stream and reads ahead from it. What has come stays here until a call gives it whole: a
 /// call that was cancelled (or failed) has lost nothing, call again. Is itself a readable_stream.
-/// One call at a time: a second aborts, and so does its end while one waits.
+///
+/// Overlap   One call at a time: a second aborts, and so does its end while one waits.
 ///
 /// Its memory is taken by the first read, grows with what is longer, and goes back to `size` when
 /// that has been taken; where it cannot be had, std::bad_alloc comes out of the call, and nothing
@@ -38,12 +42,22 @@ class buffered_reader {
   buffered_reader(const buffered_reader&) = delete;
   buffered_reader& operator=(const buffered_reader&) = delete;
   ~buffered_reader() {
-    if (in_use_) detail::misuse("a buffered_reader is destroyed while a task reads from it");
+    if (calls_.in_use())
+      detail::misuse("a buffered_reader is destroyed while a task reads from it");
   }
 
   /// What has come and was not yet given: until the next call.
   std::string_view buffered() const noexcept {
     return std::string_view(reinterpret_cast<const char*>(bytes_.get()) + first_, last_ - first_);
+  }
+  /// How many bytes were given and skipped so far.
+  std::uint64_t position() const noexcept { return position_; }
+  /// Takes the first `count` bytes of what is buffered(); there must be as many, and no call may
+  /// wait. What was lent of them stays valid until the next call.
+  void consume(std::size_t count) noexcept {
+    if (calls_.in_use()) detail::misuse("consume() of a buffered_reader while a call waits");
+    detail::check_cut(count, buffered().size());
+    drop(count);
   }
 
   /// Gives what is there, at least one byte; what has come already without waiting.
@@ -52,13 +66,16 @@ class buffered_reader {
   /// Errors      the stream's own; invalid_argument: an empty buffer
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader, stream and buffer must outlive the await
-  task<result<std::size_t>> read(mutable_buffer buffer) {
-    const use in_use(*this);
+  task<result<std::size_t>> read(mutable_buffer buffer,
+                                 std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
     if (buffer.empty() || !buffered().empty()) {
       co_await at_hand();
       if (buffer.empty()) co_return std::errc::invalid_argument;
     } else if (buffer.size() >= size_) {
-      co_return co_await stream_.read(buffer);
+      const result<std::size_t> n = co_await stream_.read(buffer);
+      if (n) position_ += *n;
+      co_return n;
     } else {
       const result<std::size_t> n = co_await fill(1);
       if (!n || *n == 0) co_return n;
@@ -74,8 +91,9 @@ class buffered_reader {
   /// Errors      end_of_stream: it ended before, and what has come stays readable; the stream's own
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader, stream and buffer must outlive the await
-  task<result<void>> read_exactly(mutable_buffer buffer) {
-    const use in_use(*this);
+  task<result<void>> read_exactly(mutable_buffer buffer,
+                                  std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
     if (buffered().size() >= buffer.size()) {
       co_await at_hand();
     } else if (buffer.size() >= size_) {
@@ -98,8 +116,10 @@ class buffered_reader {
   ///             empty delimiter; the stream's own
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader, stream and delimiter must outlive the await
-  task<result<std::string>> read_until(std::string_view delimiter, std::size_t limit = 65536) {
-    const use in_use(*this);
+  task<result<std::string>> read_until(
+      std::string_view delimiter, std::size_t limit = 65536,
+      std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
     std::size_t searched = 0;
     std::size_t at = 0;
     for (bool waited = false;; waited = true) {
@@ -120,7 +140,7 @@ class buffered_reader {
       if (*n == 0) co_return errc::end_of_stream;
     }
     std::string message(buffered().substr(0, at));
-    first_ += at + delimiter.size();
+    drop(at + delimiter.size());
     co_return message;
   }
 
@@ -131,12 +151,13 @@ class buffered_reader {
   ///             end_of_stream: no line is left; the stream's own
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader and stream must outlive the await
-  task<result<std::string>> read_line(std::size_t limit = 65536) {
-    const use in_use(*this);
+  task<result<std::string>> read_line(
+      std::size_t limit = 65536, std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
     const result<found_line> found = co_await find_line(limit);
     if (!found) co_return found.error();
     std::string line(buffered().substr(0, found->size));
-    first_ += found->with_end;
+    drop(found->with_end);
     co_return line;
   }
 
@@ -146,26 +167,67 @@ class buffered_reader {
   /// Errors      as read_line
   /// Cancel      stops the task, and no byte is lost
   /// Lifetime    reader and stream must outlive the await
-  task<result<std::string_view>> view_line(std::size_t limit = 65536) {
-    const use in_use(*this);
+  task<result<std::string_view>> view_line(
+      std::size_t limit = 65536, std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
     const result<found_line> found = co_await find_line(limit);
     if (!found) co_return found.error();
     const std::string_view line = buffered().substr(0, found->size);
-    first_ += found->with_end;
+    drop(found->with_end);
     co_return line;
   }
 
- private:
-  struct use {
-    buffered_reader& reader;
-    explicit use(buffered_reader& r) noexcept : reader(r) {
-      if (r.in_use_) detail::misuse("a second read of a buffered_reader while one waits");
-      r.in_use_ = true;
+  /// Waits until `count` bytes are there, and takes none.
+  ///
+  /// Result      the first `count` bytes: valid until the next call
+  /// Errors      end_of_stream: it ended before, and what has come stays readable; the stream's own
+  /// Cancel      stops the task, and no byte is lost
+  /// Lifetime    reader and stream must outlive the await
+  task<result<std::string_view>> peek(
+      std::size_t count, std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
+    if (buffered().size() >= count) co_await at_hand();
+    while (buffered().size() < count) {
+      const result<std::size_t> n = co_await fill(count - buffered().size());
+      if (!n) co_return n.error();
+      if (*n == 0) co_return errc::end_of_stream;
     }
-    use(const use&) = delete;
-    use& operator=(const use&) = delete;
-    ~use() { reader.in_use_ = false; }
-  };
+    co_return buffered().substr(0, count);
+  }
+
+  /// Takes `count` bytes that nobody wants.
+  ///
+  /// Result      success
+  /// Errors      end_of_stream: it ended before; the stream's own
+  /// Cancel      stops the task. Up to `size` bytes are skipped as a whole or not at all; of more,
+  ///             a part may have been skipped, and position() tells how much (so too where it
+  ///             fails): no memory is taken for them
+  /// Lifetime    reader and stream must outlive the await
+  task<result<void>> skip(std::uint64_t count,
+                          std::source_location where = std::source_location::current()) {
+    const call in_use(calls_, second, where);
+    std::uint64_t left = count;
+    if (left <= buffered().size() || left > size_) co_await at_hand();
+    while (left > size_ && left > buffered().size()) {
+      left -= buffered().size();
+      drop(buffered().size());
+      const result<std::size_t> n = co_await fill(1);
+      if (!n) co_return n.error();
+      if (*n == 0) co_return errc::end_of_stream;
+    }
+    while (left > buffered().size()) {
+      const result<std::size_t> n =
+          co_await fill(static_cast<std::size_t>(left) - buffered().size());
+      if (!n) co_return n.error();
+      if (*n == 0) co_return errc::end_of_stream;
+    }
+    drop(static_cast<std::size_t>(left));
+    co_return result<void>();
+  }
+
+ private:
+  using call = detail::one_at_a_time::call;
+  static constexpr const char* second = "a second read of a buffered_reader while one waits";
   struct found_line {
     std::size_t size;
     std::size_t with_end;
@@ -185,15 +247,20 @@ class buffered_reader {
 
   static detail::hop_awaitable<detail::hop::at_hand> at_hand() noexcept { return {}; }
 
+  void drop(std::size_t count) noexcept {
+    first_ += count;
+    position_ += count;
+  }
   void take(mutable_buffer into) noexcept {
     if (into.size()) std::memcpy(into.data(), bytes_.get() + first_, into.size());
-    first_ += into.size();
+    drop(into.size());
   }
   /// (There is room, and nothing else has come since.)
   void put_back(mutable_buffer given) noexcept {
     if (given.size()) std::memcpy(bytes_.get(), given.data(), given.size());
     first_ = 0;
     last_ = given.size();
+    position_ -= given.size();
   }
 
   /// A block of `size` bytes, with what has come at its front.
@@ -236,6 +303,7 @@ class buffered_reader {
       if (!n) co_return n.error();
       if (*n == 0) co_return errc::end_of_stream;
       lent.moved += *n;
+      position_ += *n;
     }
     co_return result<void>();
   }
@@ -271,7 +339,8 @@ class buffered_reader {
   std::size_t capacity_ = 0;
   std::size_t first_ = 0;  // what has come and was not yet given: [first_, last_)
   std::size_t last_ = 0;
-  bool in_use_ = false;
+  std::uint64_t position_ = 0;
+  detail::one_at_a_time calls_;
 };
 
 }  // namespace eddy

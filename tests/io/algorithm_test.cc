@@ -54,6 +54,52 @@ TEST_P(AlgorithmTest, AnEndInTheMiddleIsEndOfStream) {
   });
 }
 
+TEST_P(AlgorithmTest, AllOfAStreamIsReadUpToTheLimit) {
+  run([]() -> task<void> {
+    const std::string text(10'000, 't');
+    for (const std::size_t size : {0, 1, 4095, 4096, 4097, 10'000}) {
+      for (const bool too_long : {false, true}) {
+        if (too_long && !size) continue;
+        auto [near, far] = unix_stream::pair().value();
+        const result<void> written = co_await write_all(near, text.substr(0, size));
+        EXPECT_TRUE(written);
+        EXPECT_TRUE(near.shutdown_write());
+        const result<std::string> all = co_await read_all(far, too_long ? size - 1 : size);
+        if (too_long) {
+          EXPECT_EQ(all.error(), errc::message_too_long) << size;
+        } else {
+          EXPECT_EQ(all.value_or("?"), text.substr(0, size)) << size;
+        }
+      }
+    }
+    auto [near, far] = unix_stream::pair().value();
+    auto reading = spawn(read_all(far, SIZE_MAX));
+    for (int i = 0; i < 3; ++i) {  // in parts
+      const result<void> written = co_await write_all(near, text);
+      EXPECT_TRUE(written);
+      co_await after_a_poll();
+    }
+    EXPECT_TRUE(near.shutdown_write());
+    const result<std::string> all = co_await reading;
+    EXPECT_EQ(all.value_or("?").size(), 30'000u);
+  });
+}
+
+TEST_P(AlgorithmTest, AnErrorOfTheStreamIsThatOfReadingAllOfIt) {
+  run([]() -> task<void> {
+    auto [near, far] = co_await tcp_pair();
+    const result<void> written = co_await write_all(near, "some");
+    EXPECT_TRUE(written);
+    auto reading = spawn(read_all(far, 100));
+    co_await after_a_poll();
+    reset_at_close(near);
+    const result<void> closed = co_await near.close();
+    EXPECT_TRUE(closed);
+    const result<std::string> all = co_await reading;
+    EXPECT_EQ(all.error(), std::errc::connection_reset);
+  });
+}
+
 TEST_P(AlgorithmTest, NothingToMoveNeedsNoStream) {
   run([]() -> task<void> {
     auto [near, far] = unix_stream::pair().value();

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <new>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
 #include <eddy/coro/shield.h>
@@ -15,6 +14,7 @@
 
 #include "tests/support/io_test.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/scripted.h"
 
 namespace eddy::test {
 namespace {
@@ -91,26 +91,6 @@ TEST_P(BufferedReaderTest, ALineThatIsTooLongIsAnErrorAndStaysReadable) {
   });
 }
 
-/// A stream of the program's own, which gives its parts one by one, each at once; asked for what it
-/// was not given it fails the test.
-struct scripted {
-  std::vector<std::string> parts;
-  std::size_t next = 0;
-  std::vector<std::size_t> asked = {};  // the sizes of the buffers that it was given
-  std::vector<const void*> into = {};   // and where they were
-  task<result<std::size_t>> read(mutable_buffer buffer) {
-    asked.push_back(buffer.size());
-    into.push_back(buffer.data());
-    if (next >= parts.size()) co_return std::size_t{0};
-    const std::string& part = parts[next++];
-    if (part == "reset") co_return std::errc::connection_reset;
-    if (part == "throw") throw std::runtime_error("a stream of the program's own");
-    if (part == "wait") co_await sleep_for(1h);
-    EXPECT_LE(part.size(), buffer.size());
-    std::memcpy(buffer.data(), part.data(), part.size());
-    co_return part.size();
-  }
-};
 static_assert(readable_stream<scripted> && readable_stream<buffered_reader<scripted>>);
 
 /// What is left, as text.
@@ -586,6 +566,12 @@ TEST_P(BufferedReaderTest, InAStoppingTaskNothingIsTaken) {
     auto exactly = [&three](auto& r) { return r.read_exactly(three); };
     stopped = co_await stops(exactly);
     EXPECT_TRUE(stopped);
+    stopped = co_await stops([](auto& r) { return r.peek(3); });
+    EXPECT_TRUE(stopped);
+    stopped = co_await stops([](auto& r) { return r.skip(3); });
+    EXPECT_TRUE(stopped);
+    stopped = co_await stops([](auto& r) { return r.skip(100'000); });
+    EXPECT_TRUE(stopped);
     EXPECT_EQ(reader.buffered(), "two\nthree\nfour");
   });
 }
@@ -598,7 +584,9 @@ TEST_P(BufferedReaderTest, ASecondCallAbortsAndSoDoesItsEndWhileOneWaits) {
                  co_await after_a_poll();
                  std::ignore = co_await reader.read_line();
                }),
-               "^eddy: a second read of a buffered_reader while one waits");
+               "^eddy: a second read of a buffered_reader while one waits "
+               "\\(the second: buffered_reader_test.cc:[0-9]+, the first: "
+               "buffered_reader_test.cc:[0-9]+\\)");
   EXPECT_DEATH(run([]() -> task<void> {
                  auto [near, far] = unix_stream::pair().value();
                  std::optional<buffered_reader<unix_stream>> reader(near);
