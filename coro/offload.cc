@@ -31,7 +31,7 @@ void told_call::cancel(work& w, ask_list&) noexcept {
 void told_call::tell(work* w) noexcept {
   told_call& self = *static_cast<told_call*>(w->context);
   current_loop->running = nullptr;  // no task runs now
-  self.source_.request_stop();
+  self.request_stop_(self.source_);
   self.tells_ = false;
   if (self.reported_) resume_operation(&self);
 }

@@ -117,7 +117,7 @@ class [[nodiscard]] offload_awaitable {
 /// Errors      std::system_error where no thread could be started
 /// Cancel      still queued: taken back, the task stops. Running: waited for, and its result is
 ///             delivered. A function that takes a std::stop_token first (in front of `args`) is told:
-///             what it has hung on its token runs on the loop's thread
+///             what it has hung on its token runs on the loop's thread. (libc++ before 20 has none)
 /// Lifetime    callable and arguments are kept in the awaitable; what they refer to must outlive
 ///             the await
 /// Threads     the function runs on a thread of the pool, the task goes on on its own

@@ -8,15 +8,29 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <version>
 
 #include <eddy/coro/detail/callable.h>
 #include <eddy/coro/detail/operation_wait.h>
 
 namespace eddy::detail {
 
+#ifdef __cpp_lib_jthread
+inline constexpr bool there_are_tokens = true;
+using token = std::stop_token;
+using token_source = std::stop_source;
+#else  // libc++ before 20: nobody's function takes one
+inline constexpr bool there_are_tokens = false;
+struct token {};
+struct token_source {
+  token get_token() const { return {}; }
+  void request_stop() const {}
+};
+#endif
+
 template <class First, class... Rest>
 constexpr bool begins_with_a_token(types<First, Rest...>) {
-  return std::is_same_v<std::remove_cvref_t<First>, std::stop_token>;
+  return std::is_same_v<std::remove_cvref_t<First>, token>;
 }
 constexpr bool begins_with_a_token(types<>) {
   return false;
@@ -27,15 +41,15 @@ constexpr bool begins_with_a_token(types<>) {
 template <class F, class... A>
 constexpr bool is_told() {
   using called = std::decay_t<std::unwrap_reference_t<F>>;
-  if constexpr (std::is_member_pointer_v<called>) {
+  if constexpr (!there_are_tokens || std::is_member_pointer_v<called>) {
     return false;
   } else if constexpr (requires { typename signature<called>::parameters; }) {
     return begins_with_a_token(typename signature<called>::parameters()) &&
-           std::is_invocable_v<F&, std::stop_token, A...>;
+           std::is_invocable_v<F&, token, A...>;
   } else {
     // (The second is asked only where the first is true: it may compile a body.)
     return std::conjunction_v<std::negation<std::is_invocable<F&, A...>>,
-                              std::is_invocable<F&, std::stop_token, A...>>;
+                              std::is_invocable<F&, token, A...>>;
   }
 }
 
@@ -43,16 +57,16 @@ constexpr bool is_told() {
 /// task may take it by reference).
 struct tells_nothing {};
 struct tells {
-  std::stop_source source;
-  std::stop_token token = source.get_token();
+  token_source source;
+  detail::token token = source.get_token();
 };
 template <class F, class... A>
 using teller = std::conditional_t<is_told<F, A...>(), tells, tells_nothing>;
 
 /// Calls `f(args...)`, with its token where it takes one.
 template <class F, class... A>
-EDDY_CORO_WRAPPER std::invoke_result_t<F&, std::stop_token, A...> call_told(
-    tells& with, F& f, std::tuple<A...>& kept) {
+EDDY_CORO_WRAPPER std::invoke_result_t<F&, token, A...> call_told(tells& with, F& f,
+                                                                  std::tuple<A...>& kept) {
   return detail::call_kept(f, kept, std::move(with.token));
 }
 template <class F, class... A>
@@ -68,7 +82,7 @@ using told_result = decltype(detail::call_told(std::declval<teller<F, A...>&>(),
 template <bool Awaits, class F, class... A>
 constexpr fault fault_of_told_call() {
   if constexpr (is_told<std::decay_t<F>, std::decay_t<A>...>()) {
-    return fault_of_call<Awaits, F, std::stop_token, A...>();
+    return fault_of_call<Awaits, F, token, A...>();
   } else {
     return fault_of_call<Awaits, F, A...>();
   }
@@ -78,7 +92,10 @@ constexpr fault fault_of_told_call() {
 /// token, so it is an item of its own: a cancel runs no user code.
 class told_call : public operation_wait {
  protected:
-  told_call(const request& r, tells& with) noexcept : operation_wait(r), source_(with.source) {}
+  told_call(const request& r, tells& with) noexcept
+      : operation_wait(r),
+        request_stop_([](void* source) { static_cast<token_source*>(source)->request_stop(); }),
+        source_(&with.source) {}
   ~told_call() = default;
   static const wait_type wait;
 
@@ -88,7 +105,8 @@ class told_call : public operation_wait {
   static void reported(work*) noexcept;
   static const work_type telling;
 
-  std::stop_source& source_;
+  void (*const request_stop_)(void*);
+  void* const source_;
   work telling_;
   bool told_ = false;
   bool tells_ = false;     // the item stands in the queue: the wait does not end before it
