@@ -222,6 +222,10 @@ TEST_P(every_backend, WakeEndsTheNextSleepThoughARunWithoutSleepCameBetween) {
   const time_point until = b().kernel->now() + 20s;
   EXPECT_TRUE(b().poll(until).empty());
   EXPECT_LT(b().kernel->now(), until);
+  // … and no more than that one.
+  const time_point soon = b().kernel->now() + 2ms;
+  EXPECT_TRUE(b().poll(soon).empty());
+  EXPECT_GE(b().kernel->now(), soon);
   b().cancel(o);
   EXPECT_EQ(b().run_until(o), -ECANCELED);
   b().close(near);
@@ -435,6 +439,30 @@ TEST_P(every_backend, CancelsManyWithinTheLimit) {
     b().close(near);
     b().close(far);
   }
+}
+
+TEST_P(real_backend, BothSidesOfOneDescriptorAreTwoReportsWithinTheLimit) {
+  auto [near, far] = b().pair();
+  std::vector<char> block(1 << 16);
+  const auto size = static_cast<std::uint32_t>(block.size());
+  while (b().kernel->ask(ask_for(verb::send, near, block.data(), size)) > 0) {
+  }
+  char byte = 'x';
+  test_operation in(ask_for(verb::receive, near, &byte, 1));
+  test_operation out(ask_for(verb::send, near, &byte, 1));
+  b().begin_and_wait(in);
+  b().begin_and_wait(out);
+  b().say(far, "x");
+  while (b().kernel->ask(ask_for(verb::receive, far, block.data(), size)) > 0) {
+  }
+  b().turn.limit = 1;
+  const time_point give_up = b().kernel->now() + 20s;
+  while (in.reports + out.reports < 2 && b().kernel->now() < give_up)
+    EXPECT_LE(b().poll(give_up).size(), 1u);
+  EXPECT_EQ(in.result, 1);
+  EXPECT_EQ(out.result, 1);
+  b().close(near);
+  b().close(far);
 }
 
 TEST_P(real_backend, ACancelledConnectReportsIt) {
