@@ -223,7 +223,8 @@ TEST_P(AlgorithmTest, AllOfAPipeMovesInParts) {
 
 TEST_P(AlgorithmTest, AnErrorInTheMiddleIsReported) {
   run([]() -> task<void> {
-    const std::string large(std::size_t{64} << 20, 'x');  // more than the system keeps for a connection
+    // More than the system keeps for a connection.
+    const std::string large(std::size_t{64} << 20, 'x');
     {
       auto [near, far] = co_await tcp_pair();
       auto writing = spawn(write_all(near, large));
