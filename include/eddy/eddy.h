@@ -26,12 +26,17 @@
 #include <eddy/coro/yield.h>
 
 #include <eddy/io/algorithm.h>
+#include <eddy/io/any_stream.h>
 #include <eddy/io/buffer.h>
 #include <eddy/io/buffered_reader.h>
+#include <eddy/io/buffered_writer.h>
 #include <eddy/io/connect.h>
 #include <eddy/io/file.h>
 #include <eddy/io/file_information.h>
 #include <eddy/io/filesystem.h>
+#include <eddy/io/frames.h>
+#include <eddy/io/halves.h>
+#include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/resolve.h>
 #include <eddy/io/serve.h>

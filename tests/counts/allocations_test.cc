@@ -182,6 +182,68 @@ TEST_P(allocations, APipeMakesNone) {
   });
 }
 
+TEST_P(allocations, AnAnyStreamIsOneAndACallMakesNone) {
+  run([&]() -> task<> {
+    auto [one, other] = unix_stream::pair().value();
+    const allocation_count making;
+    any_stream near(std::move(one));
+    EXPECT_EQ(making.now(), 1u);
+    any_stream far(std::move(other));
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 16> buffer{};
+      co_await ok(near.write(buffer));
+      co_await ok(far.read(buffer));
+      const std::array<const_buffer, 2> both{const_buffer(), const_buffer(buffer)};
+      co_await ok(near.write(both));
+      co_await ok(far.read(buffer));
+      co_await ok(write_all(near, buffer));
+      co_await ok(read_exactly(far, buffer));
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
+TEST_P(allocations, HalvesAndADuplexAreOneEach) {
+  run([&]() -> task<> {
+    const allocation_count making;
+    auto [near, far] = duplex(64);
+    EXPECT_LE(making.now(), 2u);
+    const allocation_count halving;
+    auto [reader, writer] = into_halves(std::move(near));
+    EXPECT_EQ(halving.now(), 1u);
+    auto echoing = spawn(echo_over<memory_stream>, std::ref(far));
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 16> buffer{};
+      co_await ok(writer.write(buffer));
+      co_await ok(reader.read(buffer));
+    });
+    EXPECT_EQ(made, 0u);
+    static_cast<void>(writer.shutdown_write());
+    co_await echoing;
+  });
+}
+
+TEST_P(allocations, BufferedWritesAndFramesMakeNone) {
+  run([&]() -> task<> {
+    auto [near, far] = unix_stream::pair().value();
+    buffered_writer writer(near, 1000);
+    buffered_reader reader(far);
+    const std::vector<char> large(3000, 'x');
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      for (int i = 0; i < 3; ++i) co_await ok(write_frame(writer, "a small one"));
+      co_await ok(write_frame(writer, large));
+      co_await ok(writer.write("line\r\n"));
+      co_await ok(writer.flush());
+      co_await ok(write_frame(near, "past the writer"));
+      for (int i = 0; i < 4; ++i) co_await ok(view_frame(reader));
+      co_await ok(reader.view_line());
+      co_await ok(reader.peek(4));
+      co_await ok(view_frame(reader));
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
 TEST_P(allocations, AllOfABufferInManyPartsMakesNone) {
   run([&]() -> task<> {
     auto [near, far] = unix_stream::pair().value();
