@@ -1,4 +1,4 @@
-// Guide, 21: GoogleTest tests whose bodies are tasks, each on both backends.
+// Guide, 22: GoogleTest tests whose bodies are tasks, each on both backends.
 #include <eddy/eddy.h>
 #include <eddy/testing/gtest.h>
 

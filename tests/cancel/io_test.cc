@@ -14,9 +14,14 @@
 #include <eddy/coro/timeout.h>
 #include <eddy/coro/when.h>
 #include <eddy/io/algorithm.h>
+#include <eddy/io/any_stream.h>
 #include <eddy/io/buffered_reader.h>
+#include <eddy/io/buffered_writer.h>
 #include <eddy/io/file.h>
 #include <eddy/io/filesystem.h>
+#include <eddy/io/frames.h>
+#include <eddy/io/halves.h>
+#include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/tcp.h>
@@ -339,6 +344,68 @@ task<> lines(world& w) {
   co_await finally(when_all(writes(), reads()), drops);
 }
 
+/// What the writer believes has gone is what arrives.
+task<> a_buffered_writer(world& w) {
+  auto& c = w.connect();
+  buffered_writer writer(c.near, 8);
+  struct account {
+    world& in;
+    const buffered_writer<unix_stream>& writer;
+    std::size_t given = 0;
+    account(world& to, const buffered_writer<unix_stream>& of) : in(to), writer(of) {}
+    account(const account&) = delete;
+    account& operator=(const account&) = delete;
+    ~account() { in.written += static_cast<long>(given - writer.buffered().size()); }
+  };
+  const auto writes = [&]() -> task<> {
+    const counted frame;
+    account sum(w, writer);
+    for (const std::size_t size : {3, 5, 1, 20, 2}) {
+      const std::string piece(size, 'x');
+      sum.given += size;
+      const auto written = co_await writer.write(piece);
+      EXPECT_TRUE(written);
+    }
+    const auto flushed = co_await writer.flush();
+    EXPECT_TRUE(flushed);
+  };
+  co_await when_all(writes(), w.read_some(c, 4));
+}
+
+task<> frames_through_memory(world& w) {
+  auto [near, far] = duplex(3);
+  const auto writes = [&w](memory_stream to) -> task<> {
+    const counted frame;
+    buffered_writer writer(to, 4);
+    for (const std::string_view message : {"a", "bcdefg", ""}) {
+      const auto written = co_await write_frame(writer, message);
+      EXPECT_TRUE(written);
+      co_await w.hopping(1);
+    }
+    const auto flushed = co_await writer.flush();
+    EXPECT_TRUE(flushed);
+    const auto closed = co_await to.close();
+    EXPECT_TRUE(closed);
+  };
+  const auto reads = [](memory_stream from) -> task<> {
+    const counted frame;
+    auto [reading, writing] = into_halves(any_stream(std::move(from)));
+    buffered_reader reader(reading, 2);
+    for (const std::string_view message : {"a", "bcdefg", ""}) {
+      for (;;) {
+        // One that was begun and is stopped loses nothing.
+        const auto got = co_await with_timeout(30us, read_frame(reader));
+        if (got.error() == errc::timed_out) continue;
+        EXPECT_EQ(got.value_or("?"), message);
+        break;
+      }
+    }
+    const auto end = co_await read_frame(reader);
+    EXPECT_EQ(end.error(), errc::closed);
+  };
+  co_await when_all(writes(std::move(near)), reads(std::move(far)));
+}
+
 task<> copies(world& w) {
   auto from = unix_stream::pair().value();
   auto to = unix_stream::pair().value();
@@ -459,6 +526,8 @@ constexpr scenario table[] = {
     {"AConnectThatHangs", a_connect_that_hangs, true},
     {"AServerWithTwoClients", a_server_with_two_clients},
     {"Lines", lines},
+    {"ABufferedWriter", a_buffered_writer},
+    {"FramesThroughMemory", frames_through_memory},
     {"Copies", copies},
     {"AllOfABufferInParts", all_of_a_buffer_in_parts},
     {"ACloseUnderPartsOfAWrite", a_close_under_parts_of_a_write},

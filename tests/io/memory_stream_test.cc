@@ -99,6 +99,13 @@ TEST_P(MemoryStreamTest, NothingNeedsNoWait) {
     EXPECT_EQ(n.value_or(1), 0u);
     n = co_await near.read(mutable_buffer());
     EXPECT_EQ(n.error(), std::errc::invalid_argument);
+    n = near.try_write("x");
+    EXPECT_EQ(n.value_or(0), 1u);
+    n = co_await near.write("");  // full or not
+    EXPECT_EQ(n.value_or(1), 0u);
+    const std::array<const_buffer, 2> empty{};
+    n = co_await near.write(empty);
+    EXPECT_EQ(n.value_or(1), 0u);
   });
 }
 
