@@ -46,8 +46,7 @@ inline constexpr std::uint32_t most_bytes = 0x7ffff000;
 inline constexpr std::uint32_t attempt_bytes = 64 * 1024;
 
 inline bool is_output(verb v) noexcept {
-  return v == verb::write || v == verb::send || v == verb::send_message ||
-         v == verb::send_messages;
+  return v == verb::write || v == verb::send || v == verb::send_message || v == verb::send_messages;
 }
 
 /// What the ring can only wait for: the call itself is made here.
