@@ -135,7 +135,7 @@ class any_base {
  protected:
   template <class S>
   explicit any_base(std::in_place_t, S&& s)
-      : stream_(std::make_unique<owned_stream<S>>(std::move(s))) {}
+      : stream_(std::make_unique<owned_stream<S>>(std::forward<S>(s))) {}
   any_base(any_base&&) noexcept = default;
   any_base& operator=(any_base&&) noexcept = default;
   ~any_base() = default;
