@@ -191,7 +191,8 @@ void loop::sort_mail() noexcept {
       o.stop_taken = true;
       begin_stop();
     } else if (w == &o.nudge_item) {
-      o.nudge_sent.store(false, std::memory_order_relaxed);
+      // Release, for the exchange of the next who nudges: the item is not in a list any more.
+      o.nudge_sent.store(false, std::memory_order_release);
     } else if (w->type->drop) {
       o.posts.push(*w);
     } else {
