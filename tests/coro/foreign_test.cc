@@ -104,6 +104,19 @@ struct resumes_and_says_true {
   }
   int await_resume() const noexcept { return 9; }
 };
+/// Does `first` with its handle, then `second`, and says that it waits, or does not.
+struct twice {
+  void (*first)(std::coroutine_handle<>);
+  void (*second)(std::coroutine_handle<>);
+  bool waits = true;
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> h) const {
+    first(h);
+    second(h);
+    return waits;
+  }
+  void await_resume() const noexcept {}
+};
 struct destroys_inside {
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> h) const { h.destroy(); }
@@ -201,6 +214,43 @@ TEST_P(foreign, Rule32AFrameThatIsDestroyedStopsTheTask) {
     log(co_await end_of(h));
   });
   EXPECT_EQ(log.text(), "stopped");
+}
+
+TEST_P(foreign, Rule32WhatResumesATaskTwiceAborts) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const std::string said =
+      "^eddy: a foreign awaitable has resumed a task that does not wait for it";
+  const auto nothing = [](std::coroutine_handle<>) {};
+  const auto resume = [](std::coroutine_handle<> h) { h.resume(); };
+  const auto destroy = [](std::coroutine_handle<> h) { h.destroy(); };
+  const auto throws = [](std::coroutine_handle<>) { throw std::runtime_error("thrown"); };
+  const auto awaiting = [&](theirs::twice awaited) {
+    run([&]() -> task<> {
+      // (Beside others, whose places in the queue must not be taken.)
+      rt().next_tick([] {});
+      co_await awaited;
+      rt().next_tick([] {});
+      co_await next_tick();
+    });
+  };
+  awaiting({nothing, nothing, false});
+  awaiting({nothing, resume, true});
+  EXPECT_DEATH(awaiting({resume, resume, true}), said);
+  EXPECT_DEATH(awaiting({resume, destroy, true}), said);
+  EXPECT_DEATH(awaiting({destroy, resume, true}), said);
+  EXPECT_DEATH(awaiting({nothing, resume, false}), said);
+  EXPECT_DEATH(awaiting({resume, throws, true}), said);
+  EXPECT_DEATH(run([&]() -> task<> {
+                 std::coroutine_handle<> waits;
+                 const auto guard = rt().guard();
+                 rt().set_immediate([&] {
+                   waits.resume();
+                   waits.resume();
+                 });
+                 theirs::token later{theirs::resumes::later, &waits};
+                 static_cast<void>(co_await later);
+               }),
+               said);
 }
 
 TEST_P(foreign, Rule32BoundariesStandAroundIt) {

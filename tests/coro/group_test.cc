@@ -609,6 +609,50 @@ TEST_P(group, AHundredThousandChildrenAndAHundredThousandNestedGroupsEnd) {
   });
 }
 
+/// A group that has ended, while the task that awaits it waits for its turn: `then` runs there.
+class ended_group : public group {
+ public:
+  void with(void (*then)(task_group&)) {
+    runtime_options options;
+    options.callback_budget = 1;
+    make(options);
+    run([&]() -> task<> {
+      co_await with_task_group([&](task_group& g) -> task<> {
+        g.spawn(&ended_group::waiting, this, "child");
+        co_await settled();
+        g.cancel();
+        rt().next_tick([&] {
+          then(g);
+          log("then");
+        });
+      });
+      log("group");
+    });
+  }
+};
+EDDY_TEST_ON_EVERY_BACKEND(ended_group);
+
+TEST_P(ended_group, Rule22ACancelIsHarmless) {
+  with([](task_group& g) { g.cancel(); });
+  EXPECT_EQ(log.text(), "child gone > then > group");
+}
+
+TEST_P(ended_group, WhatIsSpawnedIntoItAborts) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const std::string said = "^eddy: a task is spawned into a group that has ended";
+  EXPECT_DEATH(with([](task_group& g) { g.spawn(value_now, 1); }), said);
+  EXPECT_DEATH(with([](task_group& g) { g.spawn_background(value_now, 1); }), said);
+  EXPECT_DEATH(run([&]() -> task<> {
+                 task_group* kept = nullptr;
+                 co_await with_task_group([&](task_group& g) -> task<> {
+                   kept = &g;
+                   co_return;
+                 });
+                 kept->spawn(value_now, 1);
+               }),
+               said);
+}
+
 TEST_P(group, Rule32AGroupCancelledOnAnotherThreadAborts) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(run([&]() -> task<> {

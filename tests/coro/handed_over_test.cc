@@ -258,6 +258,55 @@ TEST_P(handed_over, Rule35AMutexDestroyedBeforeItsLockIsTakenAborts) {
                "eddy: a mutex is destroyed while it is locked, or was handed over");
 }
 
+TEST_P(handed_over, Rule35AnIntervalDestroyedBeforeItsTickIsTakenAborts) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto ticks = [&](interval& every) -> task<> {
+    static_cast<void>(co_await every.tick());
+    log("not reached");
+  };
+  const char* const message =
+      "^eddy: an interval is destroyed while a task waits for its tick: interval::tick at "
+      "handed_over_test.cc:";
+  EXPECT_DEATH(gone_after(made<interval>(1h), ticks, [](auto&, auto&) {}), message);
+  // Due in the same timers phase as what destroys it, and behind that.
+  EXPECT_DEATH(run([&]() -> task<> {
+                 auto every = std::make_unique<interval>(0ns);
+                 co_await next_tick();
+                 const auto first = spawn([&]() -> task<> {
+                   co_await sleep_until(time_point::min());
+                   every.reset();
+                 });
+                 const auto second = spawn(ticks, std::ref(*every));
+                 co_await second;
+               }),
+               message);
+}
+
+TEST_P(handed_over, Rule35AnIntervalMayGoOnceItsTicksAreTakenOrItsWaitersAreStopped) {
+  const auto ticks = [&](interval& every) -> task<> {
+    static_cast<void>(co_await every.tick());
+    log("ticked");
+    co_await next_tick();
+  };
+  gone_after(made<interval>(1h), ticks, cancelled);
+  run([&]() -> task<> {
+    auto every = std::make_unique<interval>(1ms);
+    const auto one = spawn(ticks, std::ref(*every));
+    const auto two = spawn(ticks, std::ref(*every));
+    const auto three = spawn(ticks, std::ref(*every));
+    co_await settled();
+    // A copy has the rhythm, and nobody who waits.
+    std::make_unique<interval>(*every).reset();
+    *every = interval(2ms);
+    two.cancel();
+    co_await one;
+    co_await three;
+    every.reset();
+    log(co_await end_of(two));
+  });
+  EXPECT_EQ(log.text(), "stopped > ticked > ticked > stopped");
+}
+
 TEST_P(handed_over, Rule35WhatIsTakenWithTheBudgetSpentIsHandedOverToo) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   runtime_options options;
