@@ -11,7 +11,7 @@ namespace detail {
 constinit const wait_type sleep_awaiter::wait{wait_work, "sleep", &sleep_awaiter::cancel, nullptr};
 
 void sleep_awaiter::cancel(work& w, ask_list&) noexcept {
-  auto& self = static_cast<sleep_awaiter&>(static_cast<timer&>(static_cast<linked_work&>(w)));
+  sleep_awaiter& self = of(w);
   if (is_stopped(self)) return;  // (asked before, now by force)
   chain& c = *waiter_of(self).of;
   c.home->cancel_timer(self, c.background);
@@ -97,6 +97,20 @@ void wall_sleep_awaiter::cancel(work& w, ask_list& asked) noexcept {
 }
 
 }  // namespace detail
+
+constinit const detail::wait_type interval::awaitable::awaiter::wait{
+    detail::wait_work, "interval::tick", &awaiter::cancel, nullptr};
+
+/// (Stopped, it does not need the interval any more.)
+void interval::awaitable::awaiter::cancel(detail::work& w, detail::ask_list& asked) noexcept {
+  if (!detail::is_stopped(w)) static_cast<awaiter&>(of(w)).unlink_sibling();
+  sleep_awaiter::cancel(w, asked);
+}
+
+void interval::waiters::are_abandoned() const noexcept {
+  detail::destroyed_under(static_cast<const awaitable::awaiter*>(next_sibling)->item(),
+                          "an interval is destroyed while a task waits for its tick");
+}
 
 time_point interval::advance() noexcept {
   const time_point due = next_;

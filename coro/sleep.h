@@ -9,6 +9,7 @@
 
 #include <eddy/coro/detail/base.h>
 #include <eddy/coro/detail/operation_wait.h>
+#include <eddy/coro/detail/root.h>
 #include <eddy/coro/task.h>
 #include <eddy/runtime/clock.h>
 #include <eddy/runtime/timers.h>
@@ -24,14 +25,23 @@ class sleep_awaiter : timer, public awaiter_tag {
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location where = std::source_location::current()) noexcept {
-    promise_base& p = h.promise();
-    if (!enter(*this, p, wait, where)) return;
-    p.of->home->start_timer(*this, deadline, p.of->background);
+    static_cast<void>(begin(h.promise(), wait, where));
   }
   void await_resume() const noexcept {}
 
- private:
+ protected:
+  bool begin(promise_base& p, const wait_type& as, std::source_location where) noexcept {
+    if (!enter(*this, p, as, where)) return false;
+    p.of->home->start_timer(*this, deadline, p.of->background);
+    return true;
+  }
+  static sleep_awaiter& of(work& w) noexcept {
+    return static_cast<sleep_awaiter&>(static_cast<timer&>(static_cast<linked_work&>(w)));
+  }
+  const work& item() const noexcept { return *this; }
   static void cancel(work& w, ask_list&) noexcept;
+
+ private:
   static const wait_type wait;
 };
 
@@ -139,7 +149,8 @@ enum class missed_ticks : unsigned char {
   skip,   ///< missed ones are left out, the rhythm is kept
 };
 
-/// A rhythm: tick() gives the instants one period apart, counted from the construction.
+/// A rhythm: tick() gives the instants one period apart, counted from the construction. A copy has
+/// the rhythm, as far as it is, and nobody who waits. Destroying it while a task waits aborts.
 class interval {
  public:
   explicit interval(detail::any_duration period, missed_ticks missed = missed_ticks::burst) noexcept
@@ -156,19 +167,42 @@ class interval {
 
  private:
   time_point advance() noexcept;
+  /// Those who wait: a ring, with its head here.
+  struct waiters : detail::sibling {
+    waiters() noexcept : sibling{this, this} {}
+    waiters(const waiters&) noexcept : waiters() {}
+    waiters& operator=(const waiters&) noexcept { return *this; }
+    ~waiters() {
+      if (next_sibling != this) [[unlikely]]
+        are_abandoned();
+    }
+    [[noreturn]] void are_abandoned() const noexcept;
+  };
   time_point next_;
   duration period_;
   missed_ticks missed_;
+  waiters waiting_;
 };
 
 class [[nodiscard]] interval::awaitable {
  public:
-  class awaiter : public detail::sleep_awaiter {
+  class awaiter : public detail::sleep_awaiter, detail::sibling {
    public:
     explicit awaiter(interval& i) noexcept : sleep_awaiter(i.next_), interval_(i) {}
-    time_point await_resume() const noexcept { return interval_.advance(); }
+    template <detail::our_promise P>
+    void await_suspend(std::coroutine_handle<P> h,
+                       std::source_location where = std::source_location::current()) noexcept {
+      if (begin(h.promise(), wait, where)) link_sibling(interval_.waiting_);
+    }
+    time_point await_resume() noexcept {
+      unlink_sibling();
+      return interval_.advance();
+    }
 
    private:
+    friend interval::waiters;
+    static void cancel(detail::work& w, detail::ask_list& asked) noexcept;
+    static const detail::wait_type wait;
     interval& interval_;
   };
   explicit awaitable(interval& i) noexcept : interval_(i) {}
