@@ -1,5 +1,6 @@
 // The cold half of the base.
 #include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/foreign.h>
 
 #include <eddy/runtime/detail/abort.h>
 
@@ -22,6 +23,10 @@ void unwind(promise_base* p) noexcept {
 
 void note_place_of_error(const promise_base& p) noexcept {
   if (current_loop) current_loop->note_error(&p, p.where);
+}
+
+void resumed_twice(void*) noexcept {
+  misuse("a foreign awaitable has resumed a task that does not wait for it (any more)");
 }
 
 void check_wake(const loop& home) noexcept {

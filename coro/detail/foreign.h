@@ -14,6 +14,9 @@
 
 namespace eddy::detail {
 
+/// What a handle's frame does that has been resumed before, or that does not wait at all.
+[[noreturn]] void resumed_twice(void* proxy) noexcept;
+
 template <class A>
 class foreign_awaiter : public work, public awaiter_tag {
  public:
@@ -28,8 +31,8 @@ class foreign_awaiter : public work, public awaiter_tag {
                                     [](work&, ask_list&) noexcept {}, nullptr};
     if (!enter(*this, h.promise(), wait, where)) return true;
     proxy_.context = this;
-    proxy_.resume = [](void* p) { make_ready(*static_cast<proxy*>(p)->context); };
-    proxy_.destroy = [](void* p) { make_stopped(*static_cast<proxy*>(p)->context); };
+    proxy_.resume = [](void* p) { make_ready(static_cast<proxy*>(p)->use()); };
+    proxy_.destroy = [](void* p) { make_stopped(static_cast<proxy*>(p)->use()); };
     const auto handle = std::coroutine_handle<>::from_address(unseen(&proxy_));
     using answer = decltype(awaiter_.await_suspend(handle));
     try {
@@ -38,7 +41,7 @@ class foreign_awaiter : public work, public awaiter_tag {
         return true;
       } else if constexpr (std::is_same_v<answer, bool>) {
         if (awaiter_.await_suspend(handle)) return true;
-        h.promise().of->leaf = nullptr;
+        goes_on(h.promise());
         return false;
       } else {
         awaiter_.await_suspend(handle).resume();
@@ -46,7 +49,7 @@ class foreign_awaiter : public work, public awaiter_tag {
       }
     } catch (...) {
       // It waits for nothing: the exception is the task's, where it awaits.
-      h.promise().of->leaf = nullptr;
+      goes_on(h.promise());
       throw;
     }
   }
@@ -58,7 +61,20 @@ class foreign_awaiter : public work, public awaiter_tag {
     void (*resume)(void*) = nullptr;
     void (*destroy)(void*) = nullptr;
     foreign_awaiter* context = nullptr;
+    /// Once: whatever comes through the handle from now on comes twice. (As long as the memory is not
+    /// used for something else: after that nobody can know.)
+    foreign_awaiter& use() noexcept {
+      resume = destroy = &resumed_twice;
+      return *context;
+    }
   };
+  /// It does not wait after all.
+  void goes_on(const promise_base& p) noexcept {
+    if (proxy_.resume == &resumed_twice) [[unlikely]]
+      resumed_twice(&proxy_);
+    proxy_.use();
+    p.of->leaf = nullptr;
+  }
   using kept = std::conditional_t<std::is_reference_v<awaiter_of<A>>,
                                   std::remove_reference_t<awaiter_of<A>>&, awaiter_of<A>>;
   static bool stopping() noexcept {
