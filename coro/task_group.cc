@@ -1,9 +1,17 @@
 // The compiled half of task_group.
 #include <eddy/coro/task_group.h>
 
+#include <eddy/runtime/detail/abort.h>
+
 namespace eddy {
 
 using namespace detail;
+
+constinit chain task_group::no_more;
+
+void task_group::has_ended() noexcept {
+  misuse("a task is spawned into a group that has ended");
+}
 
 void task_group::ask_all(ask_list& asked) noexcept {
   if (body_) asked.ask(*body_);
@@ -22,6 +30,7 @@ void task_group::end_background(void (*when_ended)(task_owner&) noexcept) noexce
 }
 
 void task_group::cancel() noexcept {
+  if (above_ == &no_more) return;
   if (above_->home != current_loop) above_->home->check_thread();
   ask_list asked(false);
   ask_all(asked);

@@ -98,7 +98,7 @@ inline const wait_type& wait_type_of(const work& w) noexcept {
 /// It has at most one suspended leaf, so registering a wait is one pointer store. As a work item it
 /// stands for what comes next at its root: it begins, or it has ended.
 struct chain : work {
-  chain() noexcept : leaf(nullptr), home(nullptr) {}
+  constexpr chain() noexcept : leaf(nullptr), home(nullptr) {}
   explicit chain(const work_type& t) noexcept : work(t), leaf(nullptr), home(nullptr) {}
   /// (For a branch: prepare() sets the rest.)
   explicit chain(unset_t u) noexcept : work(u), leaf(nullptr) {}
