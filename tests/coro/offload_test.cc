@@ -306,7 +306,8 @@ TEST_P(offloading, WorkThatEndsBeforeItIsToldIsNotLeftEarly) {
     const auto spinning = [&]() -> task<> {
       while (spins) co_await next_tick();
     };
-    for (int i = 0; i < 10; ++i) spawn(spinning);
+    std::vector<join_handle<void>> spinners;
+    for (int i = 0; i < 10; ++i) spinners.push_back(spawn(spinning));
     for (int round = 0; round < 50; ++round) {
       std::atomic<bool> running{false};
       std::atomic<bool> may_end{false};
@@ -326,6 +327,7 @@ TEST_P(offloading, WorkThatEndsBeforeItIsToldIsNotLeftEarly) {
       static_cast<void>(co_await child.join());
     }
     spins = false;
+    for (const auto& spinner : spinners) co_await spinner;
   });
   EXPECT_LE(told_times, 50);
 }

@@ -185,11 +185,11 @@ TEST_P(sleeping, WhereTheWallClockIsSetASleepComesRight) {
     const auto noon = wall::time_point(std::chrono::hours(12));
     set_wall_clock(noon);
     const time_point began = now();
-    spawn([&]() -> task<> {
+    const auto one = spawn([&]() -> task<> {
       co_await sleep_until(noon + 1h);
       log("an hour later, " + std::to_string((now() - began) / 1min));
     });
-    spawn([&]() -> task<> {
+    const auto two = spawn([&]() -> task<> {
       co_await sleep_until(noon + 2h);
       log("two hours later, " + std::to_string((now() - began) / 1min));
     });
@@ -197,6 +197,8 @@ TEST_P(sleeping, WhereTheWallClockIsSetASleepComesRight) {
     set_wall_clock(noon + 1h);  // set forward by 50 minutes
     co_await sleep_for(10min);
     set_wall_clock(noon);  // and back by 70
+    co_await one;
+    co_await two;
   });
   EXPECT_EQ(log.text(), "an hour later, 10 > two hours later, 140");
 }
