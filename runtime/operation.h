@@ -65,6 +65,10 @@ enum class verb : std::uint8_t {
   interface_index,  // address: the name of a network interface -> its number
   watch_signals,    // offset: a bit for each; descriptor: -1 or an earlier answer; options: below -> what can be read
   take_signal,      // descriptor: from watch_signals -> the lowest number of those that were raised
+  start_child,   // address: a detail::child_order, which has the answer, too -> 0
+  take_child,    // descriptor: its pidfd, or -1; second: its number; address: a detail::child_end -> 1: it has ended; 0
+  signal_child,  // descriptor, second: the same; options: the signal; length: below
+  leave_child,   // address: a detail::left_child, which is reaped by and by; a killed one before the answer, as a rule
 };
 // clang-format on
 
@@ -78,6 +82,10 @@ constexpr bool is_file_verb(verb v) noexcept {
 /// more, and the descriptor may be closed.
 inline constexpr std::uint32_t watch_once = 1;
 inline constexpr std::uint32_t watch_no_more = 2;
+
+/// Flags of signal_child: to its process group; it has been reaped, and its number is another's.
+inline constexpr std::uint32_t signal_group = 1;
+inline constexpr std::uint32_t signal_reaped = 2;
 
 /// For read and write: at the descriptor's own position, and for everything that has none (pipes,
 /// terminals).

@@ -31,6 +31,7 @@
 #include <eddy/io/buffered_reader.h>
 #include <eddy/io/buffered_writer.h>
 #include <eddy/io/connect.h>
+#include <eddy/io/exit_status.h>
 #include <eddy/io/file.h>
 #include <eddy/io/file_information.h>
 #include <eddy/io/filesystem.h>
@@ -38,6 +39,8 @@
 #include <eddy/io/halves.h>
 #include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
+#include <eddy/io/process.h>
+#include <eddy/io/process_options.h>
 #include <eddy/io/resolve.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/signals.h>

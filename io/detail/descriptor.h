@@ -167,9 +167,10 @@ using close_awaitable = awaited_once<close_wait>;
 class descriptor {
  public:
   enum class kind : std::uint8_t {
-    stream,  // closed in the close phase
-    file,    // closed by an operation: that may block
-    lent,    // a stream that is not closed with the object
+    stream,    // closed in the close phase
+    file,      // closed by an operation: that may block
+    lent,      // a stream that is not closed with the object
+    terminal,  // a stream: our side of a pseudo-terminal, where EIO is the end of what is read
   };
 
   descriptor() noexcept = default;
@@ -182,6 +183,7 @@ class descriptor {
   int number() const noexcept { return number_; }
   /// For reads and writes of what is no socket.
   nature through() const noexcept { return static_cast<nature>(through_); }
+  bool is_terminal() const noexcept { return kind_ == kind::terminal; }
   void set_nature(nature n) noexcept { through_ = static_cast<std::uint32_t>(n) & 3U; }
   /// May an operation be begun?
   bool usable() const noexcept { return number_ >= 0 && !closing_; }

@@ -1,6 +1,8 @@
 // All of a buffer as one operation (whole.h).
 #include <eddy/io/detail/whole.h>
 
+#include <cerrno>
+
 namespace eddy::detail {
 
 constinit const io_kind whole_wait::reading =
@@ -36,6 +38,8 @@ whole_wait::whole_wait(descriptor& d, verb what, const void* address, std::size_
 
 void whole_wait::reported(work* w) noexcept {
   auto& self = static_cast<whole_wait&>(of(w));
+  if (self.result == -EIO && self.claimed && self.on->is_terminal() && is_reading(self.ask.what))
+    self.result = 0;
   const bool ended = self.result == 0 && is_reading(self.ask.what);
   if (self.claimed && self.result >= 0 && !ended) {
     const auto moved = static_cast<std::size_t>(self.result);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/children.h"
 #include "runtime/backend/look_up.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/signals.h"
@@ -288,7 +289,11 @@ long once(const request& r, bool may_wait) noexcept {
       return interface_index(at<const char>(r.address));
     case verb::watch_signals:
     case verb::take_signal:
-      break;  // execute() asks the watchers
+    case verb::start_child:
+    case verb::take_child:
+    case verb::signal_child:
+    case verb::leave_child:
+      break;  // execute() asks those who know of them
   }
   errno = ENOSYS;
   return -1;
@@ -323,6 +328,10 @@ short waits_for(const request& r) noexcept {
   if (r.what == verb::look_up) return ask_resolver(*at<name_query>(r.address));
   if (r.what == verb::watch_signals) return watch_signals(r);
   if (r.what == verb::take_signal) return take_signal(r.descriptor);
+  if (r.what == verb::start_child) return start_child(*at<child_order>(r.address));
+  if (r.what == verb::take_child) return take_child(r);
+  if (r.what == verb::signal_child) return signal_child(r);
+  if (r.what == verb::leave_child) return leave_child(r);
   bool connecting = false;
   for (;;) {
     long n = once(r, may_wait);
