@@ -23,10 +23,12 @@
 #include <eddy/io/halves.h>
 #include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
+#include <eddy/io/process.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/tcp.h>
 
 #include "tests/cancel/harness.h"
+#include "tests/support/children.h"
 #include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
@@ -456,6 +458,74 @@ task<> a_file(world& w) {
   co_await finally(uses(), gone);
 }
 
+// ---- Children ----
+
+/// Wherever the blow falls: it has been killed and reaped when the run has ended.
+void expect_no_child(world&) {
+  EXPECT_EQ(children(), 0u) << "a child, or a zombie, is left";
+}
+
+task<> a_child_that_echoes(world& w) {
+  w.audits.push_back(&expect_no_child);
+  process_options options("cat");
+  options.input = options.output = stdio::pipe;
+  process child = process::spawn(options).value();
+  const auto writes = [&]() -> task<> {
+    const counted frame;
+    EXPECT_TRUE(co_await child.input().write(std::string_view("abc")));
+    EXPECT_TRUE(co_await child.input().close());
+  };
+  const auto reads = [&]() -> task<> {
+    const counted frame;
+    const auto all = co_await read_all(child.output(), 10);
+    EXPECT_EQ(all.value_or("?"), "abc");
+  };
+  static_cast<void>(co_await when_all(writes(), reads()));
+  const auto status = co_await child.wait();
+  EXPECT_TRUE(status.value().success());
+  co_await w.hopping(1);
+}
+
+task<> a_child_that_is_killed_under_a_wait(world& w) {
+  w.audits.push_back(&expect_no_child);
+  process child = process::spawn({"sleep", {"100"}}).value();
+  const auto waits = [&]() -> task<> {
+    const counted frame;
+    for (;;) {
+      // One that was begun and is stopped loses nothing.
+      const auto status = co_await with_timeout(30us, child.wait());
+      if (status.error() == errc::timed_out) continue;
+      EXPECT_EQ(status->signal, SIGKILL);
+      break;
+    }
+  };
+  const auto kills = [&]() -> task<> {
+    const counted frame;
+    co_await w.pausing(20us);
+    EXPECT_TRUE(child.kill());
+  };
+  static_cast<void>(co_await when_all(waits(), kills()));
+}
+
+task<> a_child_that_is_dropped(world& w) {
+  w.audits.push_back(&expect_no_child);
+  {
+    const process child = process::spawn({"sleep", {"100"}}).value();
+    co_await w.hopping(2);
+  }
+  co_await w.pausing(20us);
+}
+
+task<> a_program_run_to_its_end(world& w) {
+  w.audits.push_back(&expect_no_child);
+  process_options options("/bin/sh", {"-c", "cat; echo wrong >&2; exit 3"});
+  const auto done = co_await run_process(options, "input");
+  EXPECT_EQ(done.value().status.code, 3);
+  EXPECT_EQ(done->output, "input");
+  EXPECT_EQ(done->error_output, "wrong\n");
+  co_await w.hopping(1);
+}
+
 /// A stream that is stopped in the middle keeps an unknown part, but a part from the beginning.
 task<> all_of_a_buffer_in_parts(world& w) {
   auto both = unix_stream::pair().value();
@@ -533,6 +603,10 @@ constexpr scenario table[] = {
     {"ACloseUnderPartsOfAWrite", a_close_under_parts_of_a_write},
     {"APipe", a_pipe},
     {"AFile", a_file},
+    {"AChildThatEchoes", a_child_that_echoes, true},
+    {"AChildThatIsKilledUnderAWait", a_child_that_is_killed_under_a_wait, true},
+    {"AChildThatIsDropped", a_child_that_is_dropped, true},
+    {"AProgramRunToItsEnd", a_program_run_to_its_end, true},
 };
 
 class exhaustive_cancel : public ::testing::TestWithParam<case_of_table> {};
