@@ -139,6 +139,8 @@ ROWS = [
         costs=True),
     Row("17", "datagrams", "datagram_64", "UDP of 1,200 B, 64 at once, each", ratio=1.10, costs=True),
     Row("17", "datagrams", "datagram_segments", "UDP of 1,200 B, 54 cut and joined by the kernel, each", ratio=1.15, costs=True),
+    Row("18", "children", "child", "start of /bin/true, and its end", ratio=1.10, costs=True),
+    Row("18", "children", "child_of_1g", "the same, of a process that holds 1 GiB", ratio=1.10, costs=True),
 ]
 
 
