@@ -1,5 +1,6 @@
 // Child processes on every backend: started, told of, ended, never left behind.
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -240,6 +241,37 @@ TEST_P(ProcessTest, ThePathIsTheChilds) {
       here, forbidden);
 }
 
+TEST_P(ProcessTest, ARelativePathStartsAtTheDirectoryThatIsAskedFor) {
+  const std::string folder = path("folder");
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder + "/program") << "#!/bin/sh\nexit 7\n";
+  ::chmod((folder + "/program").c_str(), 0755);
+  run(
+      [](std::string where) -> task<void> {
+        process_options options("./program");
+        EXPECT_EQ(process::spawn(options).error(), std::errc::no_such_file_or_directory);
+        options.directory = where;
+        process p = process::spawn(options).value();
+        const auto status = co_await p.wait();
+        EXPECT_EQ(status->code, 7);
+        // An empty part of PATH is that directory, too.
+        process_options found("program");
+        found.directory = where;
+        found.set_variable("PATH", "/bin:");
+        process q = process::spawn(found).value();
+        const auto second = co_await q.wait();
+        EXPECT_EQ(second->code, 7);
+        const auto before = std::filesystem::current_path();
+        options.directory.clear();
+        std::filesystem::current_path(where);
+        auto here = process::spawn(options);
+        std::filesystem::current_path(before);
+        const auto third = co_await here.value().wait();
+        EXPECT_EQ(third->code, 7);
+      },
+      folder);
+}
+
 // ---- Streams ----
 
 TEST_P(ProcessTest, ItsStreamsArePipes) {
@@ -321,6 +353,20 @@ TEST_P(ProcessTest, ItHasNoDescriptorButThreeAndThoseThatArePassed) {
     EXPECT_EQ(passed.value().output, "0 1 2 5 7 ");
   });
   ::close(stray);
+}
+
+TEST_P(ProcessTest, AListenerMayBePassed) {
+  run([]() -> task<void> {
+    auto listener = unix_listener::bind(std::string(1, '\0') + "eddy.passed").value();
+    process_options options("/bin/sh", {"-c", "exec cat /proc/net/unix <&3"});
+    options.output = stdio::pipe;
+    options.pass(listener.native_handle(), 3);
+    process p = process::spawn(options).value();
+    const auto all = co_await read_all(p.output(), 10 << 20);
+    const auto status = co_await p.wait();
+    EXPECT_TRUE(status->success());
+    EXPECT_NE(all.value().find("@eddy.passed"), std::string::npos);
+  });
 }
 
 TEST_P(ProcessTest, WhatIsPassedMayChangePlaces) {
@@ -580,6 +626,32 @@ TEST_P(ProcessTest, AnotherUserHasNoneOfOurGroups) {
     EXPECT_EQ(::geteuid(), 0u);
     EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1);
   });
+}
+
+TEST_P(ProcessTest, AnotherUserWithoutTheRightToIsAnError) {
+  const pid_t apart = ::fork();
+  ASSERT_GE(apart, 0);
+  if (apart == 0) {
+    if (::geteuid() == 0 && (::setgroups(0, nullptr) || ::setgid(65534) || ::setuid(65534)))
+      ::_exit(2);
+    run([]() -> task<void> {
+      process_options options("true");
+      options.user = 0;
+      EXPECT_EQ(process::spawn(options).error(), std::errc::operation_not_permitted);
+      process_options group("true");
+      group.group = 0;
+      EXPECT_EQ(process::spawn(group).error(), std::errc::operation_not_permitted);
+      process_options same("true");
+      same.user = ::getuid();
+      process p = process::spawn(same).value();
+      const auto status = co_await p.wait();
+      EXPECT_TRUE(status->success());
+    });
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(apart, &status, 0), apart);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 }  // namespace
