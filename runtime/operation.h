@@ -28,7 +28,8 @@ enum class verb : std::uint8_t {
   send_messages,     // address: mmsghdr*, length: their number, options: MSG_ flags  -> how many went
   accept,           // options: SOCK_ flags (O_NONBLOCK descriptors only)  -> the new descriptor
   connect,          // address: sockaddr*, length                     (O_NONBLOCK descriptors only)
-  ready,            // options: POLLIN | POLLOUT …                    -> the events that are there
+  ready,  // options: POLLIN | POLLOUT …; beside anything else on it  -> the events that are there (where it is
+          // nothing to wait for, all that were asked for). Closed meanwhile it may wait until it is cancelled
 
   // May block: the ring or the pool.
   open,            // address: path, options: open flags, length: permissions  -> the new descriptor

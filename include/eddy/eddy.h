@@ -41,6 +41,7 @@
 #include <eddy/io/pipe.h>
 #include <eddy/io/process.h>
 #include <eddy/io/process_options.h>
+#include <eddy/io/ready.h>
 #include <eddy/io/resolve.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/signals.h>

@@ -27,23 +27,13 @@ constexpr std::uint32_t read_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 bool is_stream(verb v) noexcept {
-  return v >= verb::read && v <= verb::ready;
+  return v >= verb::read && v <= verb::connect;
 }
 
-/// What an operation waits for. A `ready` may wait for both.
-struct sides {
-  bool reads;
-  bool writes;
-};
-inline sides sides_of(const request& r) noexcept {
-  if (r.what == verb::ready) {
-    return {(r.options & ~std::uint32_t{POLLOUT}) != 0 || !(r.options & POLLOUT),
-            (r.options & POLLOUT) != 0};
-  }
-  const bool writes = r.what == verb::write || r.what == verb::send ||
-                      r.what == verb::send_message || r.what == verb::send_messages ||
-                      r.what == verb::connect;
-  return {!writes, writes};
+/// What an operation on a stream waits for.
+inline bool writes(const request& r) noexcept {
+  return r.what == verb::write || r.what == verb::send || r.what == verb::send_message ||
+         r.what == verb::send_messages || r.what == verb::connect;
 }
 
 /// A file read that the lane had no room for has been attempted already; said in operation::handle.
@@ -78,19 +68,6 @@ bool is_plain_receive(const request& r) noexcept {
 }  // namespace
 
 // ---- What each operation takes
-
-inline epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
-  const auto i = static_cast<std::size_t>(descriptor);
-  return descriptor >= 0 && i < entries_.size() ? &entries_[i] : nullptr;
-}
-
-inline void epoll_backend::report(operation& o, int result, turn& t) noexcept {
-  o.result = result;
-  o.where = operation::place::reported;
-  t.done.push(o);
-  --room_;
-  ++counts_.completions;
-}
 
 /// A receive that comes short on a registered stream leaves nothing behind, and the next one need
 /// not be attempted before an event has come. (On a Unix socket that is not quite sure:
@@ -165,8 +142,7 @@ inline bool epoll_backend::begin_transfer(operation& o, turn& t) {
     }
     e->may[s] = false;
   }
-  if (!(e->registered & (receives ? EPOLLIN : EPOLLOUT))) return false;
-  e->streams = true;
+  if (!e->streams || !(e->registered & (receives ? EPOLLIN : EPOLLOUT))) return false;
   park(o, *e, s);
   return true;
 }
@@ -186,6 +162,10 @@ inline void epoll_backend::park(operation& o, entry& e, side s) {
 bool epoll_backend::begin(operation& o, turn& t) {
   const request& r = o.ask;
   if (is_stream(r.what) && !r.is_file()) return begin_stream(o, t);
+  if (r.what == verb::ready) {
+    begin_ready(o, t);
+    return true;
+  }
   switch (r.what) {
     case verb::nothing:
       report(o, 0, t);
@@ -202,7 +182,7 @@ bool epoll_backend::begin(operation& o, turn& t) {
       }
       break;
     case verb::close:
-      forget(r.descriptor);
+      is_closed(r.descriptor);
       break;
     default:
       if (r.what >= verb::socket) {  // what is answered at once may also be handed over
@@ -215,14 +195,13 @@ bool epoll_backend::begin(operation& o, turn& t) {
 }
 
 bool epoll_backend::begin_stream(operation& o, turn& t) {
-  auto [reads, writes] = sides_of(o.ask);
+  const side s = writes(o.ask) ? writing : reading;
   entry* e = find(o.ask.descriptor);
-  if (e && ((reads && e->waiting[reading]) || (writes && e->waiting[writing]))) {
-    misuse(reads ? "a second read of a descriptor was begun while one is in flight"
-                 : "a second write to a descriptor was begun while one is in flight");
+  if (e && e->waiting[s]) {
+    misuse(s == reading ? "a second read of a descriptor was begun while one is in flight"
+                        : "a second write to a descriptor was begun while one is in flight");
   }
-  const bool always = o.ask.what == verb::ready || o.ask.what == verb::connect;
-  if (!e || always || e->may[writes ? writing : reading]) {
+  if (!e || o.ask.what == verb::connect || e->may[s]) {
     const int result = attempt(o, e);
     return conclude(o, find(o.ask.descriptor), result, t);
   }
@@ -252,16 +231,15 @@ bool epoll_backend::conclude(operation& o, entry* e, int result, turn& t) {
 
 /// The descriptor gave EAGAIN, or no event came since it did.
 bool epoll_backend::wait(operation& o, entry* e, turn& t) {
-  auto [reads, writes] = sides_of(o.ask);
+  const side s = writes(o.ask) ? writing : reading;
   const std::int32_t descriptor = o.ask.descriptor;
   if (!e && !(e = make(descriptor))) {
     report(o, -ENOMEM, t);
     return true;
   }
   // Before the registration, which makes an event of what is there already.
-  if (reads) e->may[reading] = false;
-  if (writes) e->may[writing] = false;
-  std::uint32_t events = (reads ? read_events : 0) | (writes ? std::uint32_t{EPOLLOUT} : 0);
+  e->may[s] = false;
+  const std::uint32_t events = s == reading ? read_events : std::uint32_t{EPOLLOUT};
   const int error = (e->registered | events | EPOLLET) == e->registered
                         ? 0
                         : register_for(descriptor, *e, events);
@@ -271,10 +249,10 @@ bool epoll_backend::wait(operation& o, entry* e, turn& t) {
     report(o, -error, t);
     return true;
   }
-  if (o.ask.what != verb::ready) e->streams = true;
-  e->connecting = o.ask.what == verb::connect || (e->connecting && !writes);
-  if (reads && writes) e->waiting[writing] = &o;
-  park(o, *e, reads ? reading : writing);
+  if (!e->streams) learn_kind(descriptor, *e);
+  e->streams = true;
+  e->connecting = o.ask.what == verb::connect || (e->connecting && s == reading);
+  park(o, *e, s);
   return true;
 }
 
@@ -380,7 +358,8 @@ void epoll_backend::note(const epoll_event& event) {
   if (event.events & (ended | EPOLLPRI)) e->short_is_empty = false;
   if (event.events & (read_events | ended)) e->may[reading] = true;
   if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) e->may[writing] = true;
-  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing])) {
+  if ((e->may[reading] && e->waiting[reading]) || (e->may[writing] && e->waiting[writing]) ||
+      e->watched) {
     make_runnable(descriptor, *e);
   }
 }
@@ -447,6 +426,7 @@ void epoll_backend::run_runnable(turn& t) {
       take_out(*o);
       report(*o, connected ? 0 : result, t);
     }
+    if (e.watched && !look_at_watching(descriptor, t)) return;
     first_runnable_ = e.next_runnable;
     e.runnable = false;
   }
@@ -532,9 +512,9 @@ epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {
 }
 
 /// 0 or an errno. The table and the set differ only where a descriptor was closed behind our back.
+/// Makes an event of what is there already.
 int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t events) {
   const std::uint32_t wanted = e.registered | events | EPOLLET;
-  if (wanted == e.registered) return 0;
   epoll_event event{};
   event.events = wanted;
   event.data.u64 = static_cast<std::uint64_t>(descriptor);
@@ -546,7 +526,6 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
                          &event);
   }
   if (failed) return errno;
-  if (!e.registered) learn_kind(descriptor, e);
   e.registered = wanted;
   return 0;
 }
@@ -572,28 +551,28 @@ void epoll_backend::learn_kind(std::int32_t descriptor, entry& e) {
 /// Ends the waiting of `o`, here or for a backlog.
 void epoll_backend::take_out(operation& o) noexcept {
   --inside_;
-  entry* e = find(o.ask.descriptor);
-  bool found = false;
-  if (e) {
+  if (o.ask.what == verb::ready) return take_out_watching(o);
+  if (entry* e = find(o.ask.descriptor)) {
     for (operation*& waiting : e->waiting) {
       if (waiting != &o) continue;
       waiting = nullptr;
-      found = true;
+      if (o.ask.what == verb::connect) e->connecting = false;
+      return;
     }
-  }
-  if (found) {
-    if (o.ask.what == verb::connect) e->connecting = false;
-    if (o.ask.what == verb::ready) release_foreign(o.ask.descriptor, *e);
-    return;
   }
   if (backlogs_.remove(o) || background_.remove(o)) return;
   misuse("an operation was asked to end that is not in flight");
 }
 
-/// `ready` serves descriptors that belong to others, who close them without a word: nothing of them
-/// is kept.
-void epoll_backend::release_foreign(std::int32_t descriptor, entry& e) noexcept {
-  if (!e.streams && !e.waiting[reading] && !e.waiting[writing]) forget(descriptor);
+void epoll_backend::is_closed(std::int32_t descriptor) noexcept {
+  abandon_watching(descriptor);
+  forget(descriptor);
+}
+
+/// The kernel gave the number away anew: what we knew of it was another's.
+void epoll_backend::is_new(std::int32_t descriptor) noexcept {
+  abandon_watching(descriptor);
+  reset(descriptor);
 }
 
 /// Before a descriptor is closed, or where it may be another one behind the same number.
@@ -602,11 +581,12 @@ void epoll_backend::forget(std::int32_t descriptor) noexcept {
   if (!e) return;
   // An error means that it has left the set already.
   if (e->registered && e->own < 0) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
-  is_new(descriptor);
+  reset(descriptor);
+  if (!e->watched) return;
+  (void)register_for(descriptor, *e, watched_for(descriptor));
 }
 
-/// The kernel gave the number away anew: what we knew of it was another's.
-void epoll_backend::is_new(std::int32_t descriptor) noexcept {
+void epoll_backend::reset(std::int32_t descriptor) noexcept {
   entry* e = find(descriptor);
   if (!e) return;
   if (e->waiting[reading] || e->waiting[writing])
@@ -615,6 +595,7 @@ void epoll_backend::is_new(std::int32_t descriptor) noexcept {
   fresh.runnable = e->runnable;  // its place in that list stays
   fresh.next_runnable = e->next_runnable;
   fresh.listed_unsure = e->listed_unsure;
+  fresh.watched = e->watched;
   if (e->own >= 0) ::close(e->own);
   *e = fresh;
 }
@@ -632,7 +613,8 @@ void epoll_backend::make_runnable(std::int32_t descriptor, entry& e) noexcept {
 // ---- The synchronous half, the doorbell, the clock
 
 int epoll_backend::ask(const request& r) noexcept {
-  if (r.what == verb::close || r.what == verb::forget) forget(r.descriptor);
+  if (r.what == verb::close) is_closed(r.descriptor);
+  if (r.what == verb::forget) forget(r.descriptor);
   const int result = execute(r, false);
   if (result < 0) return result;
   if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open ||

@@ -43,13 +43,14 @@ class epoll_backend final : public backend {
 
   /// What is known of one descriptor; the index in the table is its number.
   struct entry {
-    operation* waiting[2] = {};  // one reader, one writer; a `ready` for both stands in both
+    operation* waiting[2] = {};  // one reader, one writer
     std::int32_t next_runnable = none;
     std::uint32_t registered = 0;  // the events asked for; 0: not in the epoll set
     std::int32_t own = none;  // the same file opened once more, for us alone (or `not_to_be_had`)
     bool may[2] = {true, true};  // an attempt may succeed
     bool runnable : 1 = false;   // stands in the list of those with an event to use up
     bool streams : 1 = false;    // used by more than `ready`: stays registered
+    bool watched : 1 = false;    // … and by `ready`: they stand in watching_
     // A short receive leaves nothing behind: no attempt before the next event
     bool short_is_empty : 1 = false;
     bool local : 1 = false;   // … unless it stopped at a message with descriptors (Unix sockets)
@@ -68,6 +69,9 @@ class epoll_backend final : public backend {
   bool conclude(operation&, entry*, int result, turn&);
   bool hand_to_pool(operation&);
   bool wait(operation&, entry*, turn&);
+  void begin_ready(operation&, turn&);
+  int begin_to_watch(operation&);
+  bool look_at_watching(std::int32_t descriptor, turn&);
   void wait_and_take(turn&);
   bool ask_epoll(turn&, bool may_sleep);
   int sleep(time_point until, bool may_sleep, int most);
@@ -85,9 +89,14 @@ class epoll_backend final : public backend {
   int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
   void learn_kind(std::int32_t descriptor, entry&);
   void take_out(operation&) noexcept;
-  void release_foreign(std::int32_t descriptor, entry&) noexcept;
-  void forget(std::int32_t descriptor) noexcept;
+  void take_out_watching(operation&) noexcept;
+  void end_watching(std::int32_t descriptor) noexcept;
+  void abandon_watching(std::int32_t descriptor) noexcept;
+  std::uint32_t watched_for(std::int32_t descriptor) const noexcept;
+  void is_closed(std::int32_t descriptor) noexcept;
   void is_new(std::int32_t descriptor) noexcept;
+  void forget(std::int32_t descriptor) noexcept;
+  void reset(std::int32_t descriptor) noexcept;
   entry* find(std::int32_t descriptor) noexcept;
   entry* make(std::int32_t descriptor) noexcept;
   void make_runnable(std::int32_t descriptor, entry&) noexcept;
@@ -109,10 +118,25 @@ class epoll_backend final : public backend {
   std::int32_t first_runnable_ = none;
   std::int32_t last_runnable_ = none;
   std::vector<entry> entries_;
+  // By descriptor: the first `ready` that waits for it; an address, as a handle
+  std::vector<std::uint64_t> watching_;
   std::vector<std::int32_t> unsure_;  // has room for all entries
   backlog_waits backlogs_;
   background_waits background_;
   std::array<epoll_event, 1024> events_;
 };
+
+inline epoll_backend::entry* epoll_backend::find(std::int32_t descriptor) noexcept {
+  const auto i = static_cast<std::size_t>(descriptor);
+  return descriptor >= 0 && i < entries_.size() ? &entries_[i] : nullptr;
+}
+
+inline void epoll_backend::report(operation& o, int result, turn& t) noexcept {
+  o.result = result;
+  o.where = operation::place::reported;
+  t.done.push(o);
+  --room_;
+  ++counts_.completions;
+}
 
 }  // namespace eddy::detail

@@ -454,7 +454,9 @@ void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   const request& r = s.whose->ask;
   if (r.through == nature::shared_device && !s.waiting && (s.waiting = in_background(r)))
     s.done = std::max(s.done, patience);
-  if (s.waiting && s.done++ >= patience) {
+  if (r.what == verb::ready) {
+    uring_prepare(*q, r);
+  } else if (s.waiting && s.done++ >= patience) {
     const std::size_t n = std::min<std::size_t>(s.done - patience, std::size(pauses)) - 1;
     io_uring_prep_timeout(q, const_cast<__kernel_timespec*>(&pauses[n]), 0, 0);
   } else if (s.waiting) {
@@ -595,6 +597,8 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   operation& o = *s.whose;
   const request& r = o.ask;
   if (!s.waiting && !o.cancel_asked && stopped_in_background(r, result)) return put_back(i);
+  // What cannot be waited for never has to be.
+  if (r.what == verb::ready && result == -EINVAL) return leave(t, i, static_cast<int>(r.options));
   if (only_polled(r) && !o.cancel_asked) {
     ++counts_.attempts;
     const int answer = execute(r, false);

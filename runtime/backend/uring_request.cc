@@ -99,7 +99,8 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
       io_uring_prep_connect(q, r.descriptor, uring_pointer<sockaddr>(r.address), r.length);
       break;
     case verb::ready:
-      io_uring_prep_poll_add(q, r.descriptor, r.options);
+      // (The ring is not woken for POLLPRI, but for what sockets name beside it, and never are.)
+      io_uring_prep_poll_add(q, r.descriptor, r.options | (r.options & POLLPRI ? POLLRDBAND : 0));
       break;
     case verb::receive_messages:
       io_uring_prep_poll_add(q, r.descriptor, POLLIN);

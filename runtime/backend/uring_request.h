@@ -2,6 +2,7 @@
 #pragma once
 
 #include <liburing.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -49,9 +50,11 @@ inline bool is_output(verb v) noexcept {
   return v == verb::write || v == verb::send || v == verb::send_message || v == verb::send_messages;
 }
 
-/// What the ring can only wait for: the call itself is made here.
+/// What the ring can only wait for: the call itself is made here. (And what it says of urgent data is
+/// what whoever has woken it said, who as a rule names that beside all other data.)
 inline bool only_polled(const request& r) noexcept {
-  return r.what == verb::receive_messages || r.what == verb::send_messages;
+  return r.what == verb::receive_messages || r.what == verb::send_messages ||
+         (r.what == verb::ready && (r.options & POLLPRI));
 }
 
 /// Requests whose -EAGAIN means "wait": streams, in kernels that honour O_NONBLOCK inside the ring.

@@ -24,6 +24,7 @@
 #include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/process.h>
+#include <eddy/io/ready.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/tcp.h>
 
@@ -437,6 +438,28 @@ task<> a_pipe(world& w) {
   static_cast<void>(co_await when_all(writes(), reads()));
 }
 
+task<> waits_for_descriptors(world& w) {
+  auto& c = w.connect();
+  const int d = c.far.native_handle();
+  const auto waits = [&]() -> task<> {
+    const counted frame;
+    EXPECT_TRUE(co_await readable(d));
+  };
+  const auto writes = [&]() -> task<> {
+    co_await w.hopping(1);
+    co_await w.write(c, 3);
+  };
+  static_cast<void>(co_await when_all(waits(), ready(d, interest::read | interest::priority),
+                                      writable(d), writes()));
+  co_await w.read_some(c, 10);
+  // One that nobody ends, and a read beside it.
+  w.beside([](world& in, world::connection& to) -> task<> {
+    co_await in.pausing(20us);
+    co_await in.write(to, 7);
+  }(w, c));
+  static_cast<void>(co_await when_any(ready(d, interest::priority), w.read_some(c, 100)));
+}
+
 task<> a_file(world& w) {
   const temporary_directory folder;
   const std::string path = w.is_virtual ? "/tmp/file" : folder.file("file");
@@ -602,6 +625,7 @@ constexpr scenario table[] = {
     {"AllOfABufferInParts", all_of_a_buffer_in_parts},
     {"ACloseUnderPartsOfAWrite", a_close_under_parts_of_a_write},
     {"APipe", a_pipe},
+    {"WaitsForDescriptors", waits_for_descriptors},
     {"AFile", a_file},
     {"AChildThatEchoes", a_child_that_echoes, true},
     {"AChildThatIsKilledUnderAWait", a_child_that_is_killed_under_a_wait, true},

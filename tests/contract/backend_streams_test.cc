@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/un.h>
 
 namespace eddy::test {
@@ -315,42 +313,6 @@ TEST_P(every_backend, PipesCarryBytesAndEnd) {
   EXPECT_EQ(b().close(out), 0);
 }
 
-TEST_P(every_backend, ReadyTellsWhatIsThere) {
-  auto [near, far] = b().pair();
-  EXPECT_EQ(b().finish(b().ready_for(near, POLLIN | POLLOUT)), POLLOUT);
-  test_operation ready(b().ready_for(near, POLLIN));
-  for (int i = 0; i < 2; ++i) {
-    b().begin_and_wait(ready);
-    b().say(far, "x");
-    EXPECT_EQ(b().run_until(ready), POLLIN);
-    b().begin(ready);
-    EXPECT_EQ(b().run_until(ready), POLLIN);  // it takes nothing
-    EXPECT_EQ(b().hear(near), "x");
-  }
-  b().begin_and_wait(ready);
-  b().cancel(ready);
-  EXPECT_EQ(b().run_until(ready), -ECANCELED);
-  b().close(near);
-  b().close(far);
-}
-
-TEST_P(every_backend, ReadyForBothSidesComesOnce) {
-  auto [near, far] = b().pair();
-  std::vector<char> big(1 << 20);
-  while (b().kernel->ask(ask_for(verb::send, near, big.data(), big.size())) > 0) {
-  }
-  test_operation ready(b().ready_for(near, POLLIN | POLLOUT));
-  b().begin_and_wait(ready);
-  EXPECT_EQ(b().kernel->inside(), 1u);
-  b().say(far, "x");
-  EXPECT_EQ(b().run_until(ready), POLLIN);
-  EXPECT_EQ(b().kernel->inside(), 0u);
-  b().begin(ready);
-  EXPECT_EQ(b().run_until(ready), POLLIN);
-  b().close(near);
-  b().close(far);
-}
-
 TEST_P(every_backend, ANumberThatIsUsedAgainStartsAfresh) {
   for (int i = 0; i < 5; ++i) {
     auto [near, far] = b().pair();
@@ -585,18 +547,6 @@ TEST_P(real_backend, UrgentDataDoesNotHideWhatFollows) {
   EXPECT_EQ(all, "beforeafter");
   b().close(near);
   b().close(far);
-}
-
-TEST_P(real_backend, ForeignDescriptorsMayBeClosedByTheirOwners) {
-  for (int i = 0; i < 5; ++i) {
-    int foreign = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    test_operation ready(b().ready_for(foreign, POLLIN));
-    b().begin_and_wait(ready);
-    const std::uint64_t one = 1;
-    ASSERT_EQ(::write(foreign, &one, sizeof one), 8);
-    EXPECT_EQ(b().run_until(ready), POLLIN);
-    ::close(foreign);  // the backend is not told; the next one has the same number
-  }
 }
 
 TEST_P(real_backend, ADescriptorFromElsewhereIsTakenForNewOnceItsNumberIsForgotten) {

@@ -182,6 +182,25 @@ TEST_P(allocations, APipeMakesNone) {
   });
 }
 
+TEST_P(allocations, WaitingForADescriptorToBeReadyMakesNone) {
+  run([&]() -> task<> {
+    auto [reader, writer] = make_pipe().value();
+    const int d = reader.native_handle();
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 16> buffer{};
+      const auto writes = [&]() -> task<> {
+        co_await immediate();
+        co_await ok(writer.write(buffer));
+      };
+      static_cast<void>(
+          co_await when_all(readable(d), ready(d, interest::read | interest::priority), writes()));
+      co_await ok(readable(d));
+      co_await ok(reader.read(buffer));
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
 TEST_P(allocations, AnAnyStreamIsOneAndACallMakesNone) {
   run([&]() -> task<> {
     auto [one, other] = unix_stream::pair().value();

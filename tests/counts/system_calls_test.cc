@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -136,6 +137,32 @@ TEST_P(system_call_counts, ADatagramCostsOneToSendAndOneToReceive) {
   });
   EXPECT_EQ(t.here.total(), 2 * requests) << t.here.text();
   EXPECT_EQ(t.here.of(SYS_sendmsg), requests) << t.here.text();
+}
+
+TEST_P(system_call_counts, AWaitForADescriptorCostsTwoOrSix) {
+  const traced t = trace([](runtime& rt) {
+    eddy::run(rt, []() -> task<> {
+      const int d = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      std::uint64_t count = 1;
+      for (unsigned i = 0; i < requests + 10; ++i) {
+        if (i == 10) count_from_here();
+        auto waiting = spawn(readable(d));
+        co_await yield();
+        co_await immediate();
+        EXPECT_EQ(::write(d, &count, sizeof count), 8);
+        co_await ok(waiting);
+        EXPECT_EQ(::read(d, &count, sizeof count), 8);
+      }
+      count_to_here();
+      ::close(d);
+    });
+  });
+  EXPECT_EQ(t.here.of(SYS_write), requests) << t.here.text();
+  const std::uint64_t ours = t.here.total() - 2 * requests;
+  // epoll: looked at, put into the set, waited for (in each of two ticks), looked at, taken out.
+  EXPECT_LE(ours, (is_uring() ? 2 : 6) * requests) << t.here.text();
+  std::printf("%s: %.3f system calls a wait (%s)\n", GetParam().c_str(),
+              static_cast<double>(ours) / requests, t.here.text().c_str());
 }
 
 TEST_P(system_call_counts, ABatchOfDatagramsCostsOne) {

@@ -64,7 +64,7 @@ fake_backend::fake_backend(detail::mailbox* inbox) : inbox_(inbox) {
 }
 
 fake_backend::~fake_backend() {
-  if (!waiting_.empty()) misuse("a backend was destroyed with operations in flight");
+  if (inside_) misuse("a backend was destroyed with operations in flight");
 }
 
 std::unique_ptr<detail::backend> make_fake_backend(detail::mailbox& inbox) {
@@ -84,6 +84,7 @@ void fake_backend::run(detail::turn& t) {
     operation& o = *t.cancel.pop();
     if (o.handle) continue;  // it has been carried out: reported below, or when there is room
     std::erase(waiting_, &o);
+    std::erase(of_closed_, &o);
     o.result = -ECANCELED;
     report(o);
   }
@@ -118,7 +119,7 @@ void fake_backend::run(detail::turn& t) {
       o.result = answer(o.ask);
     }
   }
-  inside_ = waiting_.size();
+  inside_ = waiting_.size() + of_closed_.size();
   if (begins || room != t.limit || t.until == time_point::min() || (inbox_ && !inbox_->empty()))
     return;
   ++counts_.enters;
@@ -137,9 +138,11 @@ void fake_backend::run(detail::turn& t) {
 int fake_backend::ask(const request& r) noexcept {
   if (r.what == verb::close) {
     for (operation* o : waiting_) {
-      if (o->ask.descriptor == r.descriptor && !o->handle)
-        misuse("a descriptor was closed with an operation in flight");
+      if (o->ask.descriptor != r.descriptor || o->handle) continue;
+      if (o->ask.what != verb::ready) misuse("a descriptor was closed with an operation in flight");
+      of_closed_.push_back(o);
     }
+    for (operation* o : of_closed_) std::erase(waiting_, o);
   }
   return answer(r);
 }

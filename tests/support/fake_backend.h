@@ -122,7 +122,8 @@ class fake_backend final : public detail::backend {
   bool rung_ = false;
   std::uint16_t next_port_ = 40000;
   std::uint64_t next_inode_ = 1;
-  std::vector<operation*> waiting_;  // inside, in the order in which they were taken over
+  std::vector<operation*> waiting_;    // inside, in the order in which they were taken over
+  std::vector<operation*> of_closed_;  // `ready` for what was closed: they wait to be cancelled
   std::vector<object_pointer> descriptors_;
   std::map<std::string, std::weak_ptr<object>> bound_;
   std::map<std::string, node_pointer> files_;
