@@ -4,13 +4,16 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -331,6 +334,132 @@ TEST_P(StandardStreamsTest, ATerminalsReadWaitsInTheBackground) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
   ::close(told[0]);
   ::close(told[1]);
+}
+
+/// Reads all that there is, and the end of it twice.
+task<std::string> everything_of_standard_input() {
+  pipe_reader in = standard_input();
+  std::string all;
+  char buffer[3];
+  for (;;) {
+    const result<std::size_t> n = co_await in.read(buffer);
+    if (!n) co_return n.error().message();
+    if (*n == 0) break;
+    all.append(buffer, *n);
+  }
+  const result<std::size_t> again = co_await in.read(buffer);
+  EXPECT_EQ(again.value_or(1u), 0u);
+  co_return all;
+}
+
+TEST_P(StandardStreamsTest, AStandardInputMayBeAFileADeviceOrASocket) {
+  const std::string name = path("input");
+  const int d = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(::write(d, "not this: a file", 16), 16);
+  ASSERT_EQ(::lseek(d, 10, SEEK_SET), 10);
+  {
+    const stands_at zero(0, ::dup(d));
+    EXPECT_EQ(run(everything_of_standard_input), "a file");
+    EXPECT_EQ(::lseek(d, 0, SEEK_CUR), 16) << "the position that others share";
+  }
+  ::close(d);
+  {
+    const stands_at zero(0, ::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(run(everything_of_standard_input), "");
+  }
+  for (const bool socket : {false, true}) {
+    int ends[2];
+    ASSERT_EQ(socket ? ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : ::pipe(ends), 0);
+    const stands_at zero(0, ends[0]);
+    ASSERT_EQ(::write(ends[1], "what comes", 10), 10);
+    ::close(ends[1]);
+    EXPECT_EQ(run(everything_of_standard_input), "what comes");
+  }
+  {
+    const stands_at zero(0, ::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    ::close(0);
+    EXPECT_EQ(run([]() -> task<bool> {
+                pipe_reader in = standard_input();
+                char buffer[3];
+                const result<std::size_t> none = co_await in.read(buffer);
+                co_return none.error() == std::errc::bad_file_descriptor;
+              }),
+              true);
+  }
+}
+
+struct way_out {
+  const char* name;
+  void (*leave)();
+};
+constexpr way_out ways_out[] = {
+    {"return", [] {}},
+    {"exit", [] { std::exit(0); }},
+    {"_exit", [] { ::_exit(0); }},
+    {"abort", [] { std::abort(); }},
+    {"an exception", [] { throw 1; }},
+    {"SIGKILL", [] { ::kill(::getpid(), SIGKILL); }},
+    {"exec", [] { ::execl("/bin/true", "true", nullptr); }},
+};
+
+/// A program with a read and a write under way, that ends so.
+[[noreturn]] void a_program(const runtime_options& options, void (*leave)()) {
+  ::alarm(60);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::signal(SIGABRT, SIG_DFL);
+  ::close(2);  // what is said there is on purpose
+  {
+    runtime rt(options);
+    eddy::run(
+        rt,
+        [](void (*end)()) -> task<void> {
+          pipe_reader in = standard_input();
+          pipe_writer out = standard_output();
+          char buffer[10];
+          auto reading = spawn_background(in.read(buffer));
+          auto writing = spawn_background(out.write("written"));
+          co_await a_while();
+          end();
+          reading.cancel();
+          static_cast<void>(co_await reading.join());
+          writing.cancel();
+          static_cast<void>(co_await writing.join());
+        },
+        leave);
+  }
+  ::_exit(0);
+}
+
+TEST_P(StandardStreamsTest, NoEndOfTheProgramChangesTheirFlags) {
+  const terminal t;
+  int pipes[2];
+  ASSERT_EQ(::pipe2(pipes, O_CLOEXEC), 0);
+  int sockets[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+  const int fifo = named_pipe(path("fifo"));
+  const int file = ::open(path("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const std::pair<int, int> streams[] = {{t.line, t.line}, {pipes[0], pipes[1]},
+                                         {fifo, fifo},     {sockets[0], sockets[1]},
+                                         {file, file},     {null, null}};
+  for (const auto& [in, out] : streams) {
+    const int flags[] = {::fcntl(in, F_GETFL), ::fcntl(out, F_GETFL)};
+    for (const way_out& way : ways_out) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        ::dup2(in, 0);
+        ::dup2(out, 1);
+        a_program(options(), way.leave);
+      }
+      int status = 0;
+      EXPECT_EQ(::waitpid(child, &status, 0), child);
+      EXPECT_FALSE(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) << way.name;
+      EXPECT_EQ(::fcntl(in, F_GETFL), flags[0]) << way.name;
+      EXPECT_EQ(::fcntl(out, F_GETFL), flags[1]) << way.name;
+    }
+  }
+  for (const int d : {pipes[0], pipes[1], sockets[0], sockets[1], fifo, file, null}) ::close(d);
 }
 
 }  // namespace
