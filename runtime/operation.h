@@ -70,6 +70,9 @@ enum class verb : std::uint8_t {
   take_child,    // descriptor: its pidfd, or -1; second: its number; address: a detail::child_end -> 1: it has ended; 0
   signal_child,  // descriptor, second: the same; options: the signal; length: below
   leave_child,   // address: a detail::left_child, which is reaped by and by; a killed one before the answer, as a rule
+  terminal_size,    // address: a struct winsize -> 1: it is the process's controlling terminal; 0
+  begin_raw,        // descriptor: a terminal -> a number for end_raw; 0: it is raw already. -EAGAIN: in the background
+  end_raw,          // descriptor: from begin_raw, not of the terminal
 };
 // clang-format on
 

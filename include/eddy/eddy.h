@@ -47,6 +47,7 @@
 #include <eddy/io/signals.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/io/tcp.h>
+#include <eddy/io/terminal.h>
 #include <eddy/io/udp.h>
 #include <eddy/io/unix.h>
 

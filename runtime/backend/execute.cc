@@ -23,6 +23,7 @@
 #include "runtime/backend/look_up.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/signals.h"
+#include "runtime/backend/terminals.h"
 
 namespace eddy::detail {
 namespace {
@@ -293,6 +294,9 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::take_child:
     case verb::signal_child:
     case verb::leave_child:
+    case verb::terminal_size:
+    case verb::begin_raw:
+    case verb::end_raw:
       break;  // execute() asks those who know of them
   }
   errno = ENOSYS;
@@ -332,6 +336,9 @@ short waits_for(const request& r) noexcept {
   if (r.what == verb::take_child) return take_child(r);
   if (r.what == verb::signal_child) return signal_child(r);
   if (r.what == verb::leave_child) return leave_child(r);
+  if (r.what == verb::terminal_size) return terminal_size(r);
+  if (r.what == verb::begin_raw) return begin_raw(r.descriptor);
+  if (r.what == verb::end_raw) return end_raw(r.descriptor);
   bool connecting = false;
   for (;;) {
     long n = once(r, may_wait);

@@ -14,6 +14,7 @@
 #include <new>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/terminals.h"
 
 namespace eddy::detail {
 namespace {
@@ -45,6 +46,10 @@ std::atomic<watcher*> first{nullptr};
 std::atomic<unsigned> handling{0};
 /// Those of which another one acts by default: the first one was to end the program.
 std::atomic<std::uint64_t> spent{0};
+
+/// Those that are handled because a terminal is raw, and those for which nothing had been installed.
+std::atomic<std::uint64_t> guarded{0};
+std::atomic<std::uint64_t> nothing_before{0};
 
 /// A handler that the program installs over ours may call ours, and when ours is installed over that
 /// one once more it is not to be called from below: there are several of ours, and only the topmost
@@ -88,6 +93,32 @@ void pass_on(std::uint64_t to, int number, siginfo_t* information, void* context
   }
 }
 
+/// The process stops here, and goes on when it is told to.
+void stop_process(int number) noexcept {
+  struct sigaction ours{};
+  sigset_t only;
+  sigset_t kept;
+  ::sigemptyset(&only);
+  ::sigaddset(&only, number);
+  ::sigaction(number, &by_default, &ours);
+  ::raise(number);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, &kept);
+  ::pthread_sigmask(SIG_SETMASK, &kept, nullptr);
+  ::sigaction(number, &ours, nullptr);
+}
+
+/// What the signal does where nobody has installed anything.
+void act_by_default(int number) noexcept {
+  if (guarded.load()) leave_raw();
+  if (number == SIGTSTP) {
+    stop_process(number);
+    enter_raw();
+    return;
+  }
+  ::sigaction(number, &by_default, nullptr);
+  ::raise(number);  // acts when this handler has returned
+}
+
 void note(int number) noexcept {
   const std::uint64_t bit = bit_of(number);
   const bool is_second = spent.load() & bit;
@@ -102,9 +133,12 @@ void note(int number) noexcept {
     is_heard = true;
   }
   // (Or another thread's became the first one in this moment.)
-  if (is_second || (!is_heard && spent.load() & bit)) {
-    ::sigaction(number, &by_default, nullptr);
-    ::raise(number);  // acts when this handler has returned
+  const bool is_guarded = guarded.load() & bit;
+  if (number == SIGCONT) {
+    if (is_guarded) enter_raw();  // (it goes on already)
+  } else if (is_second ||
+             (!is_heard && ((spent.load() | (is_guarded ? nothing_before.load() : 0)) & bit))) {
+    act_by_default(number);
   }
 }
 
@@ -162,6 +196,8 @@ int install(int number) noexcept {
   covered &= ~bit_of(number);
   const int layer = top[number].load();
   before[layer][number] = ours;
+  const bool nothing = !(ours.sa_flags & SA_SIGINFO) && ours.sa_handler == SIG_DFL;
+  nothing ? nothing_before.fetch_or(bit_of(number)) : nothing_before.fetch_and(~bit_of(number));
   passed_on_to[layer][number].store(called_of(ours));
   if (!(ours.sa_flags & SA_SIGINFO) && (ours.sa_handler == SIG_DFL || ours.sa_handler == SIG_IGN)) {
     // (Ignored, it says also that children leave no zombies.)
@@ -267,6 +303,22 @@ int make(std::uint64_t wanted, bool once) noexcept {
   return bell;
 }
 
+/// Does it stop or end a process that has installed nothing? (Or end a stop.)
+bool is_to_be_guarded(int number) noexcept {
+  switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGCHLD:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGTTIN:
+    case SIGTTOU:
+      return false;
+    default:
+      return number < 32 || number >= SIGRTMIN;
+  }
+}
+
 }  // namespace
 
 /// (What was there before is written down before ours is installed.)
@@ -277,6 +329,27 @@ hides_ignored(int number, const void* handler) noexcept {
       return before[i][number].sa_handler == SIG_IGN;
   }
   return false;
+}
+
+/// (What the program has installed itself is its own: it ends by exit(), or not at all.)
+void guard_ends(bool on) noexcept {
+  const std::lock_guard lock(changing);
+  if (!on) {
+    drop(guarded.exchange(0));
+    wait_for_handlers();
+    return;
+  }
+  for (int number = 1; number <= most_signals; ++number) {
+    struct sigaction now{};
+    if (!is_to_be_guarded(number) || ::sigaction(number, nullptr, &now)) continue;
+    const bool is_free = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
+    if (!is_free && layer_of(now) < 0) continue;
+    if (watched[number]++ == 0 && install(number) != 0) {
+      --watched[number];
+      continue;
+    }
+    guarded.fetch_or(bit_of(number));
+  }
 }
 
 int watch_signals(const request& r) noexcept {

@@ -20,5 +20,7 @@ int take_signal(int bell) noexcept;
 /// Is this handler of a signal ours, and was the signal ignored before? For a child that shares our
 /// memory: takes no lock.
 bool hides_ignored(int number, const void* handler) noexcept;
+/// From now on (or no longer) terminals are raw: signals that stop or end the process undo that first.
+void guard_ends(bool on) noexcept;
 
 }  // namespace eddy::detail
