@@ -242,6 +242,14 @@ class backend_under_test {
     int n = finish(ask_for(verb::receive, descriptor, text.data(), most));
     return n < 0 ? std::to_string(n) : text.substr(0, static_cast<std::size_t>(n));
   }
+  /// A signal of the process, or of a world alone.
+  void raise_signal(int signal) {
+    if (auto* fake = dynamic_cast<fake_backend*>(kernel.get())) {
+      fake->raise_signal(signal);
+    } else {
+      ::raise(signal);
+    }
+  }
   /// A path of this test alone (a fake kernel has a world alone).
   std::string path(const std::string& name) const {
     return kernel->name() == std::string_view("fake") ? "/tmp/" + name : folder_.file(name);

@@ -3,15 +3,18 @@
 #include "tests/support/fake_backend.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <tuple>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -182,6 +185,12 @@ int fake_backend::answer(const request& r) {
       made->type = static_cast<int>(r.options) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
       return add(std::move(made));
     }
+    case verb::look_up:
+      return look_up(*at<detail::name_query>(r.address));
+    case verb::interface_index:
+      return path() == "lo" ? 1 : -ENODEV;
+    case verb::watch_signals:
+      return watch_signals(r);
     default:
       break;
   }
@@ -193,6 +202,7 @@ int fake_backend::answer(const request& r) {
     case verb::read:
     case verb::write:
       if (o->content) return transfer_file(r, *o);
+      if (o->is_bell) return !std::exchange(o->rings, false) ? -EAGAIN : static_cast<int>(r.length);
       return r.what == verb::read ? receive(*o, r, false) : send(*o, r, false);
     case verb::receive:
       return o->mode == S_IFSOCK ? receive(*o, r, false) : -ENOTSOCK;
@@ -251,6 +261,13 @@ int fake_backend::answer(const request& r) {
       return examine(r, *o);
     case verb::has_writer:
       return 1;  // named pipes there are none
+    case verb::take_signal:
+      return take_signal(*o);
+    case verb::terminal_size:
+    case verb::begin_raw:
+      return -ENOTTY;
+    case verb::end_raw:
+      return -EBADF;
     default:
       return -ENOSYS;
   }
@@ -343,6 +360,63 @@ int fake_backend::set_or_get_option(object& o, const request& r) {
       value.empty() ? std::string(reinterpret_cast<const char*>(&number), sizeof number) : value;
   give_address(given, at<void>(r.address), *at<std::uint32_t>(r.offset));
   return 0;
+}
+
+// ---- Looking up
+
+int fake_backend::look_up(detail::name_query& q) {
+  sockaddr_in numeric{};
+  numeric.sin_family = AF_INET;
+  if (q.family == AF_INET6 || ::inet_pton(AF_INET, q.host.c_str(), &numeric.sin_addr) != 1) {
+    q.failed = detail::name_query::failure::not_found;
+    return 0;
+  }
+  detail::native_address found;
+  std::memcpy(found.bytes.data(), &numeric, sizeof numeric);
+  found.size = sizeof numeric;
+  q.addresses = {found};
+  return 0;
+}
+
+// ---- Signals
+
+int fake_backend::watch_signals(const request& r) {
+  constexpr std::uint64_t never = std::uint64_t{1} << (SIGKILL - 1) | std::uint64_t{1}
+                                                                          << (SIGSTOP - 1);
+  if (r.offset & never) return -EINVAL;
+  object* o = find(r.descriptor);
+  int answer = 0;
+  if (r.descriptor < 0) {
+    answer = add(std::make_shared<object>());
+    o = find(answer);
+    o->mode = 0;
+    o->is_bell = true;
+  }
+  if (!o || !o->is_bell) return -EBADF;
+  o->wanted = r.options == watch_no_more ? 0 : r.offset;
+  o->noted &= o->wanted;
+  o->once = r.options == watch_once;
+  return answer;
+}
+
+void fake_backend::raise_signal(int number) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << (number - 1);
+  for (const object_pointer& o : descriptors_) {
+    if (!o || !(o->wanted & bit)) continue;
+    o->noted |= bit;
+    o->rings = true;
+    if (o->once) o->wanted = 0;
+  }
+}
+
+/// (The ring that was read was for all of them.)
+int fake_backend::take_signal(object& o) {
+  if (!o.is_bell) return -EBADF;
+  if (!o.noted) return -EAGAIN;
+  const int number = std::countr_zero(o.noted) + 1;
+  o.noted &= o.noted - 1;
+  o.rings = o.rings || o.noted;
+  return number;
 }
 
 // ---- Names
@@ -512,6 +586,7 @@ int fake_backend::ready(object& o, std::uint32_t events) {
   std::uint32_t is = 0;
   if (o.wall_deadline >= 0 && now_.time_since_epoch() + wall_at_zero_ >= duration(o.wall_deadline))
     is |= POLLIN;
+  if (o.rings) is |= POLLIN;
   if (o.content || !o.arrived.empty() || !o.datagrams.empty()) is |= POLLIN;
   if (o.in && (!o.in->bytes.empty() || o.in->ended)) is |= POLLIN;
   if (o.in && o.in->ended) is |= POLLRDHUP;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/name_query.h"
 
 namespace eddy::test {
 
@@ -27,6 +28,9 @@ namespace eddy::test {
 /// - A datagram comes with nobody's address but the sender's; none is cut (EIO), joined, refused by
 ///   its receiver's machine, or sent to a group.
 /// - A cancelled operation that waits reports -ECANCELED.
+/// - look_up finds IPv4 addresses by their numbers, and no name of any.
+/// - Signals are those of raise_signal(), and end nothing. There is one network interface, `lo`, and
+///   no terminal.
 /// - Where nothing is done, nothing has begun and the mailbox is empty, time jumps to turn.until;
 ///   where that is the end of time nothing can ever happen, and the program aborts with a sentence.
 class fake_backend final : public detail::backend {
@@ -49,6 +53,8 @@ class fake_backend final : public detail::backend {
     wall_at_zero_ = t.time_since_epoch() - now_.time_since_epoch();
   }
   std::size_t open_descriptors() const noexcept;
+  /// A signal of this world, to whoever watches it.
+  void raise_signal(int number) noexcept;
 
  private:
   struct object;
@@ -84,6 +90,11 @@ class fake_backend final : public detail::backend {
     std::uint64_t position = 0;
     std::map<std::pair<int, int>, std::string> options;
     std::int64_t wall_deadline = -1;  // of a wall timer
+    bool is_bell = false;             // … of a watcher of signals:
+    std::uint64_t wanted = 0;
+    std::uint64_t noted = 0;
+    bool once = false;
+    bool rings = false;
   };
 
   int answer(const request&);  // result, -errno, or -EAGAIN: not yet
@@ -106,6 +117,9 @@ class fake_backend final : public detail::backend {
   int close(std::int32_t descriptor);
   int set_or_get_option(object&, const request&);
   int make_pair(const request&);
+  static int look_up(detail::name_query&);
+  int watch_signals(const request&);
+  static int take_signal(object&);
 
   void end(object&);
   int add(object_pointer);
