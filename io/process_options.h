@@ -20,7 +20,7 @@ namespace detail {
 /// A program's arguments. (No std::initializer_list: g++ 12 takes none in an awaited call.)
 class words {
  public:
-  // NOLINTBEGIN(google-explicit-constructor): `{"log", "-1"}`, or a vector
+  // `{"log", "-1"}`, or a vector
   template <class... W>
     requires(std::convertible_to<W, std::string> && ...)
   words(W&&... all) {
@@ -28,7 +28,6 @@ class words {
     (made.push_back(std::forward<W>(all)), ...);
   }
   words(std::vector<std::string> all) noexcept : made(std::move(all)) {}
-  // NOLINTEND(google-explicit-constructor)
   std::vector<std::string> made;
 };
 
@@ -42,7 +41,6 @@ class stdio {
     discard,  ///< /dev/null
     pipe,     ///< a pipe whose other end process::input(), output() or error_output() gives
   };
-  // NOLINTNEXTLINE(google-explicit-constructor): `options.output = stdio::pipe`
   stdio(kind k = inherit) noexcept : kind_(k) {}
 
   /// A descriptor of ours, which stays ours. (A stream or pipe of eddy's does not wait: a program
@@ -79,10 +77,8 @@ class process_options {
   /// A program without a slash is looked for in the PATH of the child's environment. (Where that has
   /// none: in /bin and /usr/bin.) A relative one, with a slash, starts at `directory`. A script
   /// needs its first line ("#!/bin/sh"); no shell is asked unless it is named here.
-  // NOLINTNEXTLINE(google-explicit-constructor): `run_process({"git", {"log"}})`
   process_options(std::string name, detail::words all = {})
       : program(std::move(name)), arguments(std::move(all.made)) {}
-  // NOLINTNEXTLINE(google-explicit-constructor): `run_process("true")`
   process_options(const char* name) : program(name) {}
 
   /// Sets a variable, over those of `environment`.

@@ -62,7 +62,7 @@ class interrupted_wait : public signal_wait {
 ///
 /// A signal that is blocked in every thread never comes. A handler that the program installs over
 /// ours meanwhile stays, and decides whether ours is called. Programs that are started inherit no
-/// handler: they have the default.
+/// handler: they have the default. (Those of <eddy/io/process.h> ignore what was ignored before.)
 ///
 /// Threads   From its first next() it belongs to one runtime, and use in another aborts.
 /// Overlap   One next() at a time; a second one aborts.

@@ -59,15 +59,18 @@ EDDY_IN_CHILD void set_action(int number, void* handler) noexcept {
 /// No handler of ours may run here. What the program had ignored stays so, also where a watcher of
 /// ours stood in between; but a program that does not know that SIGPIPE is ignored would go on for
 /// ever.
-EDDY_IN_CHILD void reset_signals() noexcept {
+/// (The plan knows what was so when it was made; the handler itself tells of a watcher that has come
+/// since, unless somebody stands between us and the kernel, as the thread sanitizer does.)
+EDDY_IN_CHILD void reset_signals(const child_plan& p) noexcept {
   for (int number = 1; number <= 64; ++number) {
     kernel_action now;
     now.handler = nullptr;
     if (call(SYS_rt_sigaction, number, nullptr, &now, sizeof(std::uint64_t)) != 0) continue;
     void* const ignored = reinterpret_cast<void*>(SIG_IGN);
     if (!now.handler || (now.handler == ignored && number != SIGPIPE)) continue;
-    const bool stays_ignored = number != SIGPIPE && hides_ignored(number, now.handler);
-    set_action(number, stays_ignored ? ignored : nullptr);
+    const bool was_ignored =
+        (p.ignored >> (number - 1) & 1) != 0 || hides_ignored(number, now.handler);
+    set_action(number, was_ignored && number != SIGPIPE ? ignored : nullptr);
   }
 }
 
@@ -232,7 +235,7 @@ EDDY_IN_CHILD int start_program(const child_plan& p) noexcept {
 }
 
 EDDY_IN_CHILD int become(child_plan& p) noexcept {
-  reset_signals();
+  reset_signals(p);
   if (!move_descriptors(p) || !take_place(p) || !change_user(p)) return errno;
   tie_to_parent(p);
   if (p.directory && call(SYS_chdir, p.directory) != 0) return errno;

@@ -24,6 +24,7 @@ struct child_plan {
   const char* const* environment = nullptr;
   const char* directory = nullptr;
   int parent = 0;
+  std::uint64_t ignored = 0;  // a bit for each signal that is to be, though it has a handler here
   std::uint32_t user = 0, group = 0;
   bool sets_user = false;
   bool sets_group = false;

@@ -321,6 +321,18 @@ bool is_to_be_guarded(int number) noexcept {
 
 }  // namespace
 
+std::uint64_t hidden_ignored() noexcept {
+  const std::lock_guard lock(changing);
+  std::uint64_t numbers = 0;
+  for (int number = 1; number <= most_signals; ++number) {
+    struct sigaction now{};
+    if (!watched[number] || ::sigaction(number, nullptr, &now)) continue;
+    const int layer = layer_of(now);
+    if (layer >= 0 && before[layer][number].sa_handler == SIG_IGN) numbers |= bit_of(number);
+  }
+  return numbers;
+}
+
 /// (What was there before is written down before ours is installed.)
 __attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"))) bool
 hides_ignored(int number, const void* handler) noexcept {

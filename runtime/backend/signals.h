@@ -17,6 +17,8 @@ int watch_signals(const request&) noexcept;
 /// verb::take_signal.
 int take_signal(int bell) noexcept;
 
+/// A bit for each signal that was ignored before our handler came.
+std::uint64_t hidden_ignored() noexcept;
 /// Is this handler of a signal ours, and was the signal ignored before? For a child that shares our
 /// memory: takes no lock.
 bool hides_ignored(int number, const void* handler) noexcept;

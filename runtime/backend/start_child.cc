@@ -21,6 +21,7 @@
 #include "runtime/backend/child_descriptors.h"
 #include "runtime/backend/child_entry.h"
 #include "runtime/backend/children.h"
+#include "runtime/backend/signals.h"
 #include "runtime/child.h"
 
 #ifndef CLONE_PIDFD
@@ -104,7 +105,9 @@ class words {
     made_.reserve(o.variables.size());
     for (const auto& [name, value] : o.variables) {
       std::erase_if(environment_, [&](const char* line) { return names(line, name); });
-      made_.push_back(name + '=' + value);
+      std::string& line = made_.emplace_back(name);
+      line += '=';
+      line += value;
       environment_.push_back(made_.back().c_str());
     }
     environment_.push_back(nullptr);
@@ -237,6 +240,7 @@ int start(child_order& o) {
   all.put_into(plan);
   plan.directory = o.directory;
   plan.parent = ::getpid();
+  plan.ignored = hidden_ignored();
   plan.sets_user = o.user.has_value();
   plan.sets_group = o.group.has_value();
   plan.user = o.user.value_or(0);
