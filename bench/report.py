@@ -91,6 +91,13 @@ def echo_rows():
                       load=(f"--connections={count}",), costs=figure == "server_cpu")
 
 
+def chunk_rows():
+    for count in (64, 1000):
+        yield Row("8", "echo_server", f"echo_{count}_chunks",
+                  f"TCP echo of 64 B through chunks(), {count} connections: server CPU per request", ratio=1.08,
+                  figure="server_cpu", load=(f"--connections={count}",), server=("--chunks",), costs=True)
+
+
 def file_rows():
     for size, words, ratio in (("4k", "4 KiB", 1.20), ("64k", "64 KiB", 1.05), ("1m", "1 MiB", 1.03)):
         for depth in (1, 32):
@@ -120,6 +127,7 @@ ROWS = [
     Row("7", "ping_pong", "ping_pong_64", "ping-pong over socketpairs, 64 pairs, round trip", ratio=1.05,
         limits=OWN_KIND, costs=True),
     *echo_rows(),
+    *chunk_rows(),
     Row("10", "echo_server", "churn", "connect, echo 64 B, close; 50 at a time: server CPU for each", ratio=1.10,
         figure="server_cpu", load=("--connections=50", "--churn"), costs=True),
     *file_rows(),
@@ -130,6 +138,8 @@ ROWS = [
     Row("14", "memory", "sleeping_task_bytes", "a sleeping task (of 10⁶)", unit="B", most=256),
     Row("14", "echo_server", "idle_connection_bytes", "an idle accepted connection (of 10⁴)", unit="B", most=512,
         load=("--idle=10000",), server=("--hold",)),
+    Row("14", "echo_server", "idle_connection_in_chunks_bytes", "an idle accepted connection (of 10⁴) that waits for a chunk", unit="B",
+        most=400, figure="idle_connection_bytes", load=("--idle=10000",), server=("--hold", "--chunks")),
     Row("14", "memory", "start_to_exit", "start to exit of an empty program, exec included",
         above=500_000),
     Row("15", "tick", "empty_tick", "empty tick with an idle, a prepare and a check hook", ratio=1.3, costs=True),

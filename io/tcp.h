@@ -9,6 +9,7 @@
 
 #include <eddy/coro/task.h>
 #include <eddy/io/buffer.h>
+#include <eddy/io/chunks.h>
 #include <eddy/io/detail/socket.h>
 #include <eddy/io/detail/whole.h>
 #include <eddy/io/socket_address.h>
@@ -56,6 +57,10 @@ class tcp_stream {
   detail::transfer read(B&& buffer) noexcept {
     return read(static_cast<mutable_buffer>(std::forward<B>(buffer)));
   }
+
+  /// From now on the stream is read by chunks only (a read aborts), which takes no buffer while it
+  /// waits. The stream must outlive what this gives, and stay where it is.
+  chunk_stream chunks() noexcept { return chunk_stream(socket_); }
 
   /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
   ///

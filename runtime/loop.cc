@@ -251,14 +251,17 @@ void loop::run_posts() noexcept {
 
 backend& loop::need_backend() {
   outside& o = *outside_;
-  if (!o.kernel && o.factory) {
-    o.kernel = o.factory(backend_parts{o.inbox, o.workers, o.options.ring_entries});
+  if (o.kernel) return *o.kernel;
+  const backend_parts parts{o.inbox, o.workers, o.options.ring_entries,
+                            std::clamp<std::size_t>(o.options.chunk_size, 1, most_of_a_chunk),
+                            chunk_count()};
+  if (o.factory) {
+    o.kernel = o.factory(parts);
     o.live = backend_kind::simulated;
     o.reason = "a backend of the program's own making";
     bind();
-  } else if (!o.kernel) {
-    chosen made = choose_backend(o.options.backend,
-                                 backend_parts{o.inbox, o.workers, o.options.ring_entries});
+  } else {
+    chosen made = choose_backend(o.options.backend, parts);
     o.kernel = std::move(made.made);
     o.live = made.kind;
     o.reason = std::move(made.reason);
@@ -308,6 +311,10 @@ void loop::cancel(operation& o) noexcept {
     case operation::place::reported:
       break;
   }
+}
+
+unsigned loop::chunk_count() const noexcept {
+  return std::clamp(outside_->options.chunk_count, 1U, most_chunks);
 }
 
 int loop::ask(const request& r) noexcept {

@@ -26,6 +26,7 @@ enum class verb : std::uint8_t {
   send_message,     // address: msghdr*, options: MSG_ flags
   receive_messages,  // address: mmsghdr*, length: their number, options: MSG_ flags  -> how many were there
   send_messages,     // address: mmsghdr*, length: their number, options: MSG_ flags  -> how many went
+  receive_chunk,    // options: MSG_ flags; the result's bytes are at `address`, which is lent as number `second`
   accept,           // options: SOCK_ flags (O_NONBLOCK descriptors only)  -> the new descriptor
   connect,          // address: sockaddr*, length                     (O_NONBLOCK descriptors only)
   ready,  // options: POLLIN | POLLOUT …; beside anything else on it  -> the events that are there (where it is
@@ -64,6 +65,7 @@ enum class verb : std::uint8_t {
                 // with which it was opened just now, O_NONBLOCK too, which is taken away from what is a file
   has_writer,   // a named pipe's end to read -> 1: somebody writes, or has written, to it since it was opened; 0
   interface_index,  // address: the name of a network interface -> its number
+  give_back,        // second: the number of a chunk that was lent -> 0
   watch_signals,    // offset: a bit for each; descriptor: -1 or an earlier answer; options: below -> what can be read
   take_signal,      // descriptor: from watch_signals -> the lowest number of those that were raised
   start_child,   // address: a detail::child_order, which has the answer, too -> 0

@@ -37,6 +37,8 @@ struct runtime_options {
   unsigned pool_threads = 0;        ///< 0: max(4, cores)
   unsigned pool_queue = 1024;       ///< queued jobs per lane before offload() itself waits
   unsigned callback_budget = 1024;  ///< microtasks in one tick; reports that one poll takes
+  std::size_t chunk_size = 65536;   ///< bytes of each chunk (tcp_stream::chunks): 1 to 2^30
+  unsigned chunk_count = 64;        ///< chunks, which all streams share: 1 to 32768
 };
 
 /// What still has to happen, by kind; each is counted once from its start to its own end.

@@ -1,4 +1,5 @@
-// Rows 8, 10 and 16: an echo server as in examples/echo_server.cc.
+// Rows 8, 10, 14 and 16: an echo server as in examples/echo_server.cc; with --chunks, what it receives
+// is lent.
 #include <array>
 #include <utility>
 
@@ -28,6 +29,16 @@ task<> echo(eddy::tcp_stream stream) {
   }
 }
 
+task<> echo_chunks(eddy::tcp_stream stream) {
+  eddy::chunk_stream chunks = stream.chunks();
+  for (;;) {
+    const auto chunk = co_await chunks.next();
+    if (!chunk || chunk->empty()) co_return;
+    const auto sent = co_await eddy::write_all(stream, *chunk);
+    if (!sent) co_return;
+  }
+}
+
 task<> compute_and_yield() {
   for (;;) {
     bench::compute();
@@ -35,12 +46,13 @@ task<> compute_and_yield() {
   }
 }
 
-task<> serve(bool busy, bool to_hold) {
+task<> serve(bool busy, bool to_hold, bool by_chunks) {
   auto listener = eddy::tcp_listener::bind(eddy::socket_address::loopback(0)).value();
   bench::print_port(listener.local_address().port());
   if (busy) eddy::spawn(compute_and_yield);
   constexpr auto hold = &echo<bench::small_buffer>;
-  (co_await eddy::serve(listener, to_hold ? hold : &echo<bench::echo_buffer>)).value();
+  const auto handler = to_hold ? hold : &echo<bench::echo_buffer>;
+  (co_await eddy::serve(listener, by_chunks ? &echo_chunks : handler)).value();
 }
 
 }  // namespace
@@ -48,5 +60,6 @@ task<> serve(bool busy, bool to_hold) {
 int main(int count, char** arguments) {
   eddy::runtime runtime;
   bench::print_backend(runtime);
-  eddy::run(runtime, serve, bench::is_busy(count, arguments), bench::is_to_hold(count, arguments));
+  eddy::run(runtime, serve, bench::is_busy(count, arguments), bench::is_to_hold(count, arguments),
+            bench::has_option("--chunks", count, arguments));
 }

@@ -30,7 +30,9 @@
 #include <eddy/io/buffer.h>
 #include <eddy/io/buffered_reader.h>
 #include <eddy/io/buffered_writer.h>
+#include <eddy/io/chunks.h>
 #include <eddy/io/connect.h>
+#include <eddy/io/copy_both_ways.h>
 #include <eddy/io/exit_status.h>
 #include <eddy/io/file.h>
 #include <eddy/io/file_information.h>

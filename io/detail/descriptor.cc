@@ -256,6 +256,11 @@ int descriptor::release() noexcept {
   return std::exchange(number_, -1);
 }
 
+void descriptor::read_by_chunks() noexcept {
+  if (in_flight_[0]) misuse("chunks() of a stream on which a read is in flight");
+  kind_ = kind::chunked;
+}
+
 int descriptor::ask(request r) const noexcept {
   if (!usable()) return -EBADF;
   r.descriptor = number_;
@@ -288,6 +293,8 @@ void descriptor::claim(io_wait& w) noexcept {
   belong_to(w.home());
   const io_kind& table = w.kind();
   io_wait*& first = in_flight_[static_cast<std::size_t>(table.slot)];
+  if (kind_ == kind::chunked && table.slot == io_slot::reading && w.ask.what != verb::receive_chunk)
+    misuse("a stream is read after its chunks() were asked for", table.name);
   if (!table.exclusive) {
     auto& shared = static_cast<shared_io_wait&>(w);
     auto* following = static_cast<shared_io_wait*>(first);

@@ -171,6 +171,7 @@ class descriptor {
     file,      // closed by an operation: that may block
     lent,      // a stream that is not closed with the object
     terminal,  // a stream: our side of a pseudo-terminal, where EIO is the end of what is read
+    chunked,   // a stream that is read by chunks only
   };
 
   descriptor() noexcept = default;
@@ -192,11 +193,14 @@ class descriptor {
   int ask(request) const noexcept;
   /// Gives the number away.
   int release() noexcept;
+  /// From now on it is read by receive_chunk only.
+  void read_by_chunks() noexcept;
 
  private:
   friend struct io_wait;
   friend class close_wait;
   friend class accept_wait;
+  friend class chunk_wait;
   /// Aborts with this where an operation is in flight.
   void check_idle(const char* else_sentence) const noexcept {
     if (in_flight_[0] || in_flight_[1]) [[unlikely]]
@@ -215,7 +219,7 @@ class descriptor {
   int number_ = -1;
   std::uint32_t world_ : loop::id_bits = 0;  // of the id of its loop; 0: made where no runtime ran
   std::uint32_t through_ : 2 = 0;
-  kind kind_ : 2 = kind::stream;
+  kind kind_ : 3 = kind::stream;
   bool used_ : 1 = false;     // has had an operation
   bool closing_ : 1 = false;  // a close() is under way: it alone stands in in_flight_, as the first
   io_wait* in_flight_[2] = {};  // by io_slot

@@ -113,12 +113,17 @@ bool in_background(const request&) noexcept;
 /// `descriptor` is closed.
 int above_standard_streams(int descriptor) noexcept;
 
+inline constexpr std::size_t most_of_a_chunk = std::size_t{1} << 30;
+inline constexpr unsigned most_chunks = 32768;
+
 /// What each backend is made with; both outlive it. Its maker calls workers.set_doorbell() with its
 /// wake().
 struct backend_parts {
   mailbox& inbox;
   pool& workers;
   unsigned ring_entries = 256;
+  std::size_t chunk_size = 64 * 1024;  ///< of what receive_chunk receives into, and their number
+  unsigned chunk_count = 64;
 };
 
 /// Each throws std::system_error (with the errno that refused it) where it cannot be had.

@@ -62,7 +62,7 @@ bool must_wait(const request& r, int result, bool connecting) noexcept {
 
 /// One of which all that is to be known is in its result.
 bool is_plain_receive(const request& r) noexcept {
-  return r.what == verb::receive && r.options == 0;
+  return (r.what == verb::receive || r.what == verb::receive_chunk) && r.options == 0;
 }
 
 }  // namespace
@@ -74,9 +74,11 @@ bool is_plain_receive(const request& r) noexcept {
 /// look_again().)
 inline int epoll_backend::attempt_receive(operation& o, entry& e) {
   ++counts_.attempts;
-  const int result = execute(o.ask, false);
+  const bool by_chunk = o.ask.what == verb::receive_chunk;
+  const int result = by_chunk ? receive_chunk(o, &e) : execute(o.ask, false);
   if (e.short_is_empty) {
-    const bool is_short = result > 0 && static_cast<std::uint32_t>(result) < o.ask.length;
+    const std::size_t room = by_chunk ? chunks_.size() : o.ask.length;
+    const bool is_short = result > 0 && static_cast<std::size_t>(result) < room;
     if (is_short) e.may[reading] = false;
     e.unsure = is_short && e.local;
   }
@@ -136,6 +138,7 @@ inline bool epoll_backend::begin_transfer(operation& o, turn& t) {
   if (!e || e->waiting[s]) return false;
   if (e->may[s]) {
     const int result = receives ? attempt_receive(o, *e) : attempt_send(o);
+    if (result == no_chunk) return false;
     if (result != -EAGAIN) {
       report(o, result, t);
       return true;
@@ -212,6 +215,11 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
 /// listed.
 bool epoll_backend::conclude(operation& o, entry* e, int result, turn& t) {
   if (result == on_a_thread) return hand_to_pool(o);
+  if (result == no_chunk) {
+    if (!wait(o, e, t)) return false;
+    if (o.where == operation::place::inside) starve(o.ask.descriptor);
+    return true;
+  }
   const bool full = o.ask.what == verb::connect && result == -EAGAIN;
   if (!full && result != no_event) {
     if (must_wait(o.ask, result, false)) return wait(o, e, t);
@@ -403,6 +411,10 @@ void epoll_backend::run_runnable(turn& t) {
       if (!room_) return;  // the other side stays runnable
       if (is_plain_receive(o->ask)) {
         const int result = attempt_receive(*o, e);
+        if (result == no_chunk) {
+          starve(descriptor);
+          continue;
+        }
         if (result == -EAGAIN) {
           e.may[reading] = false;
           continue;
@@ -417,7 +429,7 @@ void epoll_backend::run_runnable(turn& t) {
         e.may[s] = false;
         continue;
       }
-      if (result == on_a_thread || result == no_event) {
+      if (result == on_a_thread || result == no_event || result == no_chunk) {
         take_out(*o);
         if (!conclude(*o, &e, result, t)) t.start.push(*o);
         continue;
@@ -440,16 +452,6 @@ void epoll_backend::look_at_backlogs(turn& t) {
   counts_.attempts += backlogs_.look(now(), report_it, [&] { return room_ != 0; });
 }
 
-void epoll_backend::look_at_background(turn& t) {
-  if (now() < background_.next()) return;
-  for (std::size_t left = background_.size(); left && room_; --left) {
-    operation& o = background_.take_first();
-    --inside_;
-    const int result = attempt(o, find(o.ask.descriptor));
-    if (!conclude(o, find(o.ask.descriptor), result, t)) t.start.push(o);
-  }
-}
-
 // ---- Attempts
 
 /// `e`: what is known of its descriptor, or null.
@@ -457,6 +459,7 @@ int epoll_backend::attempt(operation& o, entry* e) {
   const request& r = o.ask;
   if (e && is_plain_receive(r)) return attempt_receive(o, *e);
   ++counts_.attempts;
+  if (r.what == verb::receive_chunk) return receive_chunk(o, e);
   const bool shared = r.through == nature::shared_pipe || r.through == nature::shared_device;
   const int result = shared ? attempt_shared(r, e) : execute(r, false);
   if (r.what == verb::accept && result >= 0) {
@@ -464,35 +467,6 @@ int epoll_backend::attempt(operation& o, entry* e) {
     backlogs_.look_soon();
   }
   return result;
-}
-
-/// A read or write of what others share: neither may they hold it up, nor is O_NONBLOCK set, which
-/// would be theirs as well. A pipe or socket has flags for one call. Terminals and named pipes have
-/// none: those are opened once more, for us alone; where that is refused, and for everything else, a
-/// thread waits in the call, once there is an event.
-int epoll_backend::attempt_shared(const request& r, entry* e) {
-  if (r.through == nature::shared_device && in_background(r)) return no_event;
-  if (!e || e->own == none) {
-    const int result = execute(r, false);
-    if (result != -EOPNOTSUPP) return result;
-    if (!(e = make(r.descriptor))) return -ENOMEM;
-    const std::int32_t own = open_again(r.descriptor);
-    const std::uint32_t events = own >= 0 ? std::exchange(e->registered, 0) : 0;
-    if (events) (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, r.descriptor, nullptr);
-    e->own = own >= 0 ? own : not_to_be_had;
-    if (events) (void)register_for(r.descriptor, *e, events);  // somebody waits for it to be ready
-  }
-  request ours = r;
-  if (e->own >= 0) {
-    ours.descriptor = e->own;
-    ours.through = nature::stream;
-  } else {
-    ours.what = verb::ready;
-    ours.options = r.what == verb::read ? POLLIN : POLLOUT;
-  }
-  const int result = execute(ours, false);
-  if (result == -EIO && in_background(r)) return no_event;
-  return e->own >= 0 || result < 0 ? result : on_a_thread;
 }
 
 // ---- What is known of a descriptor
@@ -504,6 +478,7 @@ epoll_backend::entry* epoll_backend::make(std::int32_t descriptor) noexcept {
     const std::size_t size =
         std::max(static_cast<std::size_t>(descriptor) + 1, entries_.size() * 2);
     unsure_.reserve(size);
+    starved_.reserve(size);
     entries_.resize(size);
   } catch (const std::exception&) {
     return nullptr;
@@ -557,6 +532,7 @@ void epoll_backend::take_out(operation& o) noexcept {
       if (waiting != &o) continue;
       waiting = nullptr;
       if (o.ask.what == verb::connect) e->connecting = false;
+      if (o.ask.what == verb::receive_chunk) forget_starved(o.ask.descriptor, *e);
       return;
     }
   }
@@ -613,6 +589,7 @@ void epoll_backend::make_runnable(std::int32_t descriptor, entry& e) noexcept {
 // ---- The synchronous half, the doorbell, the clock
 
 int epoll_backend::ask(const request& r) noexcept {
+  if (r.what == verb::give_back) return give_back(r.second);
   if (r.what == verb::close) is_closed(r.descriptor);
   if (r.what == verb::forget) forget(r.descriptor);
   const int result = execute(r, false);
@@ -639,9 +616,10 @@ void epoll_backend::wake() noexcept {
 }
 
 epoll_backend::epoll_backend(const backend_parts& parts)
-    : inbox_(parts.inbox), workers_(parts.workers) {
+    : inbox_(parts.inbox), workers_(parts.workers), chunks_(parts.chunk_size, parts.chunk_count) {
   entries_.resize(256);
   unsure_.reserve(256);
+  starved_.reserve(256);
   auto fail = [this](const char* what) {
     const int error = errno;
     if (epoll_ >= 0) ::close(epoll_);

@@ -11,6 +11,7 @@
 
 #include "runtime/backend/backend.h"
 #include "runtime/backend/backlog.h"
+#include "runtime/backend/chunk_pool.h"
 #include "runtime/backend/shared_streams.h"
 
 namespace eddy::detail {
@@ -57,6 +58,8 @@ class epoll_backend final : public backend {
     bool unsure : 1 = false;  // so it came short, and nothing has told yet that nothing is left
     bool listed_unsure : 1 = false;  // stands in unsure_
     bool connecting : 1 = false;     // the writer is a connect on its way
+    bool starved : 1 = false;        // the reader found no chunk: stands in starved_
+    bool has_chunk : 1 = false;      // … and now one is kept for it
   };
   static_assert(sizeof(entry) == 32);
 
@@ -85,6 +88,11 @@ class epoll_backend final : public backend {
   int attempt(operation&, entry*);
   int attempt_shared(const request&, entry*);
   int attempt_receive(operation&, entry&);
+  int receive_chunk(operation&, entry*) noexcept;
+  int give_back(int chunk) noexcept;
+  void starve(std::int32_t descriptor) noexcept;
+  void feed_starved() noexcept;
+  void forget_starved(std::int32_t descriptor, entry&) noexcept;
   int attempt_send(operation&);
   int register_for(std::int32_t descriptor, entry&, std::uint32_t events);
   void learn_kind(std::int32_t descriptor, entry&);
@@ -120,7 +128,9 @@ class epoll_backend final : public backend {
   std::vector<entry> entries_;
   // By descriptor: the first `ready` that waits for it; an address, as a handle
   std::vector<std::uint64_t> watching_;
-  std::vector<std::int32_t> unsure_;  // has room for all entries
+  std::vector<std::int32_t> unsure_;   // has room for all entries
+  std::vector<std::int32_t> starved_;  // the same
+  chunk_pool chunks_;
   backlog_waits backlogs_;
   background_waits background_;
   std::array<epoll_event, 1024> events_;

@@ -298,6 +298,9 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::begin_raw:
     case verb::end_raw:
       break;  // execute() asks those who know of them
+    case verb::receive_chunk:
+    case verb::give_back:
+      break;  // each backend has chunks of its own
   }
   errno = ENOSYS;
   return -1;
@@ -313,6 +316,7 @@ short waits_for(const request& r) noexcept {
     case verb::receive:
     case verb::receive_message:
     case verb::receive_messages:
+    case verb::receive_chunk:
     case verb::accept:
       return POLLIN;
     case verb::send:

@@ -10,12 +10,13 @@
 //   many operations wait in the kernel: ten thousand idle connections are ten thousand operations
 //   inside. Where it overflows nevertheless, the kernel keeps the rest (FEAT_NODROP), raises a
 //   flag, and the next enter brings it.
-#include "runtime/backend/uring.h"
+#include "runtime/backend/uring_backend.h"
 
 #include <liburing.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include <eddy/runtime/detail/abort.h>
 
 #include "runtime/backend/backlog.h"
+#include "runtime/backend/chunk_pool.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/uring_abi.h"
 #include "runtime/backend/uring_host.h"
@@ -57,8 +59,6 @@ constexpr unsigned most_enters = 8;
 constexpr std::size_t most_in_cache = 256;
 constexpr std::size_t enough_when_cold = 64;
 
-constexpr std::uint32_t none = 0xffffffff;
-
 // So often does a poll that said "ready" lead to -EAGAIN before that is answered by pauses.
 constexpr std::uint32_t patience = 16;
 
@@ -71,101 +71,15 @@ constexpr __kernel_timespec pauses[] = {{0, 1'000'000}, {0, 2'000'000},  {0, 4'0
                                         {0, 8'000'000}, {0, 16'000'000}, {0, 32'000'000},
                                         {0, 64'000'000}};
 
-class uring final : public backend, uring_ring {
- public:
-  uring(const backend_parts&, const uring_limits&);
-  ~uring() override;
-
-  void run(turn&) override;
-  int ask(const request& r) noexcept override { return execute(r, false); }
-  void wake() noexcept override;
-  time_point now() noexcept override { return monotonic_now(); }
-  int native_handle() noexcept override;
-  time_point again() noexcept override;
-  const char* name() const noexcept override { return "io_uring"; }
-
- private:
-  /// One operation in the kernel, or on its way there again.
-  struct slot {
-    operation* whose = nullptr;  // null: free
-    std::uint32_t generation = 0;
-    // Bytes, of a file's read or write that takes several entries; else: waits so far
-    std::uint32_t done = 0;
-    std::uint32_t next = none;  // in the list of the free ones, or of those to be issued again
-    bool waiting = false;    // the entry in the kernel only waits until there is sense in the next
-    bool may_raise = false;  // SIGPIPE, in this kernel
-  };
-  static_assert(sizeof(slot) == 24);
-
-  // The steps of run().
-  void look_at_backlogs(turn&) noexcept;
-  void issue_again(turn&) noexcept;
-  void cancel(turn&) noexcept;
-  void take_over(turn&) noexcept;
-  void poll(turn&) noexcept;
-  void reap(turn&) noexcept;
-
-  // Handing over.
-  bool crowded() const noexcept;
-  unsigned room_for_more() noexcept;
-  bool free_slot() noexcept;
-  void connect_here(turn&, operation&) noexcept;
-  io_uring_sqe* entry() noexcept;
-  void issue(io_uring_sqe*, std::uint32_t) noexcept;
-  void put_back(std::uint32_t) noexcept;
-  bool to_pool(operation&) noexcept;
-  int attempt(const request&, std::uint32_t& done) noexcept;
-
-  // Waiting.
-  bool may_sleep(turn&) noexcept;
-  bool arm_doorbell() noexcept;
-  time_point pause_over() noexcept;
-  void settle_host() noexcept;
-  void sleep(turn&) noexcept;
-  int enter(unsigned submit, unsigned wait, time_point until) noexcept;
-  bool accepted(int answer) noexcept;
-
-  // Coming back.
-  void arrived(turn&, std::uint32_t, int result) noexcept;
-  void report(turn&, operation&, int result) noexcept;
-  operation& take_out(std::uint32_t) noexcept;
-  void leave(turn&, std::uint32_t, int result) noexcept;
-
-  unsigned to_submit() const noexcept { return io_uring_sq_ready(&ring); }
-  unsigned to_reap() const noexcept { return io_uring_cq_ready(&ring); }
-  bool flagged() const noexcept {
-    return io_uring_smp_load_acquire(ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
-  }
-
-  mailbox& inbox_;
-  pool& workers_;
-  int doorbell_ = -1;
-  uring_host host_;
-  pid_t process_ = ::getpid();
-  pid_t thread_ = ::gettid();
-  std::size_t most_inside_;
-
-  std::vector<slot> slots_;
-  backlog_waits backlogs_;
-  std::uint32_t free_ = none;
-  std::uint32_t again_first_ = none;
-  std::uint32_t again_last_ = none;
-  bool doorbell_armed_ = false;
-  bool rung_ = false;   // by a wake() that came while nobody slept: it ends the next sleep
-  bool slept_ = false;  // in this run()
-  // The kernel could start no thread (RLIMIT_NPROC, or a signal came in between): so long files go
-  // to the pool.
-  time_point workers_again_ = time_point::min();
-  unsigned refusals_ = 0;      // enters in a row which the kernel had no room for
-  std::size_t reported_ = 0;   // in this run()
-  std::size_t may_raise_ = 0;  // operations inside that may raise SIGPIPE
-  pipe_signal pipe_signal_;
-};
+}  // namespace
 
 // ---- setting up
 
 uring::uring(const backend_parts& parts, const uring_limits& limits)
-    : inbox_(parts.inbox), workers_(parts.workers), most_inside_(limits.inside) {
+    : inbox_(parts.inbox),
+      workers_(parts.workers),
+      most_inside_(limits.inside),
+      chunks_(parts.chunk_size, parts.chunk_count) {
   const unsigned entries = std::clamp(parts.ring_entries, least_ring_entries, most_ring_entries);
   slots_.reserve(entries);
   doorbell_ = above_standard_streams(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -176,7 +90,9 @@ uring::uring(const backend_parts& parts, const uring_limits& limits)
     ::close(doorbell_);
     throw;
   }
-  if (limits.lacking != verb::nothing) has_opcode[index(limits.lacking)] = false;
+  may_give_chunks_ = limits.lacking != verb::receive_chunk;
+  if (limits.lacking != verb::nothing && may_give_chunks_)
+    has_opcode[index(limits.lacking)] = false;
 }
 
 uring::~uring() {
@@ -186,35 +102,10 @@ uring::~uring() {
     ::close(ring.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
+  if (chunk_ring_) ::munmap(chunk_ring_, chunk_ring_entries_ * sizeof(io_uring_buf));
 }
 
 // ---- run()
-
-inline void uring::report(turn& t, operation& o, int result) noexcept {
-  if (o.is_linked()) o.unlink();
-  o.result = result;
-  o.where = operation::place::reported;
-  t.done.push(o);
-  ++reported_;
-}
-
-/// Frees its slot.
-inline operation& uring::take_out(std::uint32_t i) noexcept {
-  slot& s = slots_[i];
-  operation& o = *s.whose;
-  s.whose = nullptr;
-  ++s.generation;
-  if (s.may_raise && --may_raise_ == 0) pipe_signal_.unblock();
-  if (!backlogs_.empty() && o.ask.what == verb::accept) backlogs_.look_soon();
-  s.next = free_;
-  free_ = i;
-  --inside_;
-  return o;
-}
-
-inline void uring::leave(turn& t, std::uint32_t i, int result) noexcept {
-  report(t, take_out(i), result);
-}
 
 void uring::run(turn& t) {
   reported_ = 0;
@@ -250,12 +141,21 @@ void uring::issue_again(turn& t) noexcept {
     operation& o = *s.whose;
     const bool drop = o.cancel_asked && !o.ask.must_finish();  // it has done nothing so far
     io_uring_sqe* q = nullptr;
-    if (drop ? reported_ >= t.limit : !(q = entry())) return;
+    if (drop || s.starved ? reported_ >= t.limit : !(q = entry())) return;
     again_first_ = s.next;
+    if (s.starved) {  // a chunk is kept for it
+      s.starved = false;
+      chunks_.keep_no_more();
+    }
     if (drop) {
       leave(t, i, -ECANCELED);
-    } else {
+      feed_starved();
+    } else if (q) {
       issue(q, i);
+    } else {
+      const int answer = receive_here(o);
+      answer == -EAGAIN ? put_back(i) : leave(t, i, answer);
+      feed_starved();
     }
   }
 }
@@ -266,8 +166,12 @@ void uring::cancel(turn& t) noexcept {
     following = t.cancel.after(*o);
     if (o->ask.must_finish()) {
       o->unlink();
-    } else if (o->ask.what == verb::connect && reported_ >= t.limit) {
-      continue;  // may wait for a backlog, and so end here
+    } else if ((o->ask.what == verb::connect || o->ask.what == verb::receive_chunk) &&
+               reported_ >= t.limit) {
+      continue;  // may wait for a backlog or a chunk, and so end here
+    } else if (o->ask.what == verb::receive_chunk &&
+               forget_starved(static_cast<std::uint32_t>(o->handle))) {
+      leave(t, static_cast<std::uint32_t>(o->handle), -ECANCELED);
     } else if (o->ask.what == verb::connect && backlogs_.remove(*o)) {
       --inside_;
       report(t, *o, -ECANCELED);
@@ -309,9 +213,14 @@ void uring::take_over(turn& t) noexcept {
       if (reported_ < t.limit) connect_here(t, *o);
       continue;
     }
+    const bool by_chunk = r.what == verb::receive_chunk;
+    if (by_chunk && !chunks_.is_made() && !make_chunks()) {
+      if (reported_ < t.limit) report(t, *o, -ENOMEM);
+      continue;
+    }
     // (All or nothing, so that one which finds no room afterwards is listed as before.)
-    const bool polled = only_polled(r);
-    if ((few || polled) && !full && reported_ < t.limit && worth_an_attempt(r)) {
+    const bool polled = only_polled(r) || (by_chunk && !chunk_ring_);
+    if ((few || polled) && !by_chunk && !full && reported_ < t.limit && worth_an_attempt(r)) {
       ++counts_.attempts;
       const int answer = execute(r, false);
       if (answer != -EAGAIN) {
@@ -399,7 +308,9 @@ void uring::reap(turn& t) noexcept {
     const slot& s = slots_[i];
     if (!s.whose || s.generation != c.user_data >> 32) continue;
     if (reported_ >= t.limit) break;
-    if (c.res >= 0 && !s.waiting && !s.whose->ask.is_file()) {
+    if (c.flags & IORING_CQE_F_BUFFER) [[unlikely]] {
+      chunk_came(t, i, c);
+    } else if (c.res >= 0 && !s.waiting && !s.whose->ask.is_file()) {
       leave(t, i, c.res);
     } else {
       arrived(t, i, c.res);
@@ -599,10 +510,16 @@ void uring::arrived(turn& t, std::uint32_t i, int result) noexcept {
   if (!s.waiting && !o.cancel_asked && stopped_in_background(r, result)) return put_back(i);
   // What cannot be waited for never has to be.
   if (r.what == verb::ready && result == -EINVAL) return leave(t, i, static_cast<int>(r.options));
-  if (only_polled(r) && !o.cancel_asked) {
+  const bool by_chunk = r.what == verb::receive_chunk;
+  if ((only_polled(r) || (by_chunk && !chunk_ring_)) && !o.cancel_asked) {
     ++counts_.attempts;
-    const int answer = execute(r, false);
+    const int answer = by_chunk ? receive_here(o) : execute(r, false);
+    if (answer == no_chunk) return starve(i);
     return answer == -EAGAIN ? put_back(i) : leave(t, i, answer);
+  }
+  if (by_chunk && result == -ENOBUFS) {
+    if (!o.cancel_asked) return with_kernel_ ? put_back(i) : starve(i);
+    result = -ECANCELED;
   }
   if (s.waiting || (result == -EAGAIN && waits_when_asked_again(r))) {
     // Whatever the wait ended with: the operation itself says what is wrong, if anything is.
@@ -654,8 +571,6 @@ int uring::native_handle() noexcept {
 time_point uring::again() noexcept {
   return std::min(to_submit() ? pause_over() : time_point::max(), backlogs_.next());
 }
-
-}  // namespace
 
 std::unique_ptr<backend> make_uring_backend(const backend_parts& parts,
                                             const uring_limits& limits) {

@@ -23,7 +23,8 @@ extern uring_enter_function uring_enter_hook;
 struct uring_limits {
   unsigned completion_entries = 0;  ///< of the completion ring; 0: 16 for each submission entry
   std::size_t inside = std::size_t{1} << 20;  ///< operations in the kernel; more stay listed
-  verb lacking = verb::nothing;               ///< another: as if this kernel had no opcode for it
+  verb lacking =
+      verb::nothing;  ///< as if this kernel had no opcode for it (receive_chunk: no buffer rings)
 };
 
 std::unique_ptr<backend> make_uring_backend(const backend_parts&, const uring_limits&);

@@ -21,6 +21,7 @@ std::uint8_t uring_opcode(verb v) noexcept {
     case verb::write:
       return IORING_OP_WRITE;
     case verb::receive:
+    case verb::receive_chunk:
       return IORING_OP_RECV;
     case verb::send:
       return IORING_OP_SEND;
@@ -85,6 +86,11 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
     case verb::receive:
     case verb::send:
       break;  // uring_prepare has them
+    case verb::receive_chunk:
+      io_uring_prep_recv(q, r.descriptor, nullptr, 0, flags);
+      q->flags |= IOSQE_BUFFER_SELECT;
+      q->buf_group = chunk_group;
+      break;
     case verb::receive_message:
       io_uring_prep_recvmsg(q, r.descriptor, uring_pointer<msghdr>(r.address), r.options);
       break;

@@ -17,6 +17,9 @@ namespace eddy::detail {
 
 inline constexpr std::uint8_t uring_no_opcode = 255;
 
+/// The buffers that receive_chunk receives into, for the kernel.
+inline constexpr std::uint16_t chunk_group = 1;
+
 /// The opcode of a verb; uring_no_opcode: io_uring has none.
 std::uint8_t uring_opcode(verb) noexcept;
 

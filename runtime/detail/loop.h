@@ -143,6 +143,8 @@ class loop {
   void cancel(operation& o) noexcept;
   /// The synchronous half: answered at once, by the world of this loop.
   int ask(const request&) noexcept;
+  /// How many chunks (receive_chunk) all of its streams share.
+  unsigned chunk_count() const noexcept;
   /// A close that waits for the close phase is pending from the call on.
   void closing_started() noexcept { ++closing_count_; }
   void closing_ended() noexcept { --closing_count_; }
@@ -209,7 +211,7 @@ class loop {
   bool is_mine() const noexcept;
 
   std::uint32_t id() const noexcept { return id_; }
-  static constexpr unsigned id_bits = 26;  // (a descriptor has no room for more)
+  static constexpr unsigned id_bits = 25;  // (a descriptor has no room for more)
   /// The loop with this id if it lives on this thread; else null. Descriptors remember their world
   /// by it.
   static loop* find(std::uint32_t id) noexcept;

@@ -423,6 +423,30 @@ task<> copies(world& w) {
   co_await w.hopping(1);
 }
 
+/// One chunk for two streams: the second waits until the first has given it back.
+task<> chunks_in_turn(world& w) {
+  auto& a = w.connect();
+  auto& b = w.connect();
+  const auto reads = [&](world::connection& c) -> task<> {
+    const counted frame;
+    c.by_chunks = true;
+    chunk_stream in = c.far.chunks();
+    for (int left = 12; left > 0;) {
+      const result<chunk> came = co_await in.next();
+      if (!came || came->empty()) break;
+      w.read += static_cast<long>(came->size());
+      left -= static_cast<int>(came->size());
+      co_await w.hopping(2);
+    }
+  };
+  const auto writes = [&](world::connection& c) -> task<> {
+    co_await w.write(c, 5);
+    co_await w.hopping(1);
+    co_await w.write(c, 7);
+  };
+  static_cast<void>(co_await when_all(reads(a), reads(b), writes(a), writes(b)));
+}
+
 task<> a_pipe(world& w) {
   auto both = make_pipe().value();
   const auto writes = [&]() -> task<> {
@@ -624,6 +648,7 @@ constexpr scenario table[] = {
     {"Copies", copies},
     {"AllOfABufferInParts", all_of_a_buffer_in_parts},
     {"ACloseUnderPartsOfAWrite", a_close_under_parts_of_a_write},
+    {"ChunksInTurn", chunks_in_turn},
     {"APipe", a_pipe},
     {"WaitsForDescriptors", waits_for_descriptors},
     {"AFile", a_file},

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/uring.h"
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
 #include "tests/support/backends.h"
@@ -76,13 +77,23 @@ struct test_post : work {
 
 class backend_under_test {
  public:
+  static constexpr std::size_t chunk_size = 4096;
+  static constexpr unsigned chunk_count = 2;
+
   explicit backend_under_test(const std::string& name, unsigned ring_entries = 64,
                               detail::pool_options pool_of = {2, 64})
       : workers(pool_of, inbox) {
-    detail::backend_parts parts{inbox, workers, ring_entries};
+    detail::backend_parts parts{inbox, workers, ring_entries, chunk_size, chunk_count};
     if (name == "io_uring") kernel = detail::make_uring_backend(parts);
+#ifndef EDDY_WITHOUT_LIBURING
+    if (name == "io_uring_by_polls") {  // as on a kernel without rings of buffers
+      detail::uring_limits limits;
+      limits.lacking = verb::receive_chunk;
+      kernel = detail::make_uring_backend(parts, limits);
+    }
+#endif
     if (name == "epoll") kernel = detail::make_epoll_backend(parts);
-    if (name == "fake") kernel = make_fake_backend(inbox);
+    if (name == "fake") kernel = make_fake_backend(parts);
     workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
                          kernel.get());
   }

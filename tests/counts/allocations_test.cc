@@ -80,6 +80,23 @@ TEST_P(allocations, AnEchoOverTcpMakesNone) {
   });
 }
 
+TEST_P(allocations, ChunksMakeNone) {
+  run([&]() -> task<> {
+    auto [near, far] = unix_stream::pair().value();
+    chunk_stream in = far.chunks();
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      const auto waiting = spawn(in.next());
+      co_await ok(write_all(near, "to be lent"));
+      const result<chunk> came = co_await waiting;
+      EXPECT_EQ(came->size(), 10u);
+      co_await ok(write_all(near, "there already"));
+      const chunk other = co_await ok(in.next());
+      EXPECT_EQ(other.size(), 13u);
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
 TEST_P(allocations, DatagramsMakeNone) {
   run([&]() -> task<> {
     udp_socket a = udp_socket::bind(socket_address::loopback(0)).value();

@@ -57,7 +57,8 @@ void give_address(const std::string& address, void* to, std::uint32_t& length) {
 
 // ---- The turn
 
-fake_backend::fake_backend(detail::mailbox* inbox) : inbox_(inbox) {
+fake_backend::fake_backend(detail::mailbox* inbox, std::size_t chunk_size, unsigned chunk_count)
+    : inbox_(inbox), chunks_(chunk_size, chunk_count) {
   for (const char* path : {"/", "/tmp", "/dev"}) {
     files_[path] = std::make_shared<node>();
     files_[path]->kind = node::directory;
@@ -70,8 +71,8 @@ fake_backend::~fake_backend() {
   if (inside_) misuse("a backend was destroyed with operations in flight");
 }
 
-std::unique_ptr<detail::backend> make_fake_backend(detail::mailbox& inbox) {
-  return std::make_unique<fake_backend>(&inbox);
+std::unique_ptr<detail::backend> make_fake_backend(const detail::backend_parts& parts) {
+  return std::make_unique<fake_backend>(&parts.inbox, parts.chunk_size, parts.chunk_count);
 }
 
 void fake_backend::run(detail::turn& t) {
@@ -98,8 +99,10 @@ void fake_backend::run(detail::turn& t) {
       bool ends = room && (o->ask.what == verb::call) == for_calls;
       if (ends && !o->handle) {
         ++counts_.attempts;
-        o->result = answer(o->ask);
-        ends = o->result != -EAGAIN;
+        o->result = o->ask.what == verb::receive_chunk
+                        ? chunks_.receive(*o, [&](const request& r) { return answer(r); })
+                        : answer(o->ask);
+        ends = o->result != -EAGAIN && o->result != detail::no_chunk;
       }
       if (ends) {
         report(*o);
@@ -139,6 +142,7 @@ void fake_backend::run(detail::turn& t) {
 }
 
 int fake_backend::ask(const request& r) noexcept {
+  if (r.what == verb::give_back) return chunks_.give_back(r.second) ? 0 : -EINVAL;
   if (r.what == verb::close) {
     for (operation* o : waiting_) {
       if (o->ask.descriptor != r.descriptor || o->handle) continue;

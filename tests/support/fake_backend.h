@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/chunk_pool.h"
 #include "runtime/name_query.h"
 
 namespace eddy::test {
@@ -36,7 +37,8 @@ namespace eddy::test {
 class fake_backend final : public detail::backend {
  public:
   /// `inbox` null: no other thread sends anything.
-  explicit fake_backend(detail::mailbox* inbox = nullptr);
+  explicit fake_backend(detail::mailbox* inbox = nullptr, std::size_t chunk_size = 65536,
+                        unsigned chunk_count = 64);
   ~fake_backend() override;
 
   void run(detail::turn&) override;
@@ -136,6 +138,7 @@ class fake_backend final : public detail::backend {
   bool rung_ = false;
   std::uint16_t next_port_ = 40000;
   std::uint64_t next_inode_ = 1;
+  detail::chunk_pool chunks_;
   std::vector<operation*> waiting_;    // inside, in the order in which they were taken over
   std::vector<operation*> of_closed_;  // `ready` for what was closed: they wait to be cancelled
   std::vector<object_pointer> descriptors_;
@@ -143,6 +146,6 @@ class fake_backend final : public detail::backend {
   std::map<std::string, node_pointer> files_;
 };
 
-std::unique_ptr<detail::backend> make_fake_backend(detail::mailbox& inbox);
+std::unique_ptr<detail::backend> make_fake_backend(const detail::backend_parts&);
 
 }  // namespace eddy::test

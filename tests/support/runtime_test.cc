@@ -25,7 +25,7 @@ counting_backend* last_counting = nullptr;
 std::string counted_name;
 
 std::unique_ptr<detail::backend> make_fake(const detail::backend_parts& parts) {
-  auto made = std::make_unique<fake_backend>(&parts.inbox);
+  auto made = std::make_unique<fake_backend>(&parts.inbox, parts.chunk_size, parts.chunk_count);
   last_fake = made.get();
   return made;
 }
