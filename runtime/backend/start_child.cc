@@ -208,17 +208,17 @@ class dumpable_kept {
   int was_;
 };
 
-/// The number of the child, or -1 and errno. `pidfd` is set where the kernel has such.
+/// The number of the child, or -errno. `pidfd` is set where the kernel has such.
 int make_child(child_plan& p, int& pidfd) noexcept {
   const stack own;
-  if (!own.usable()) return -1;
+  if (!own.usable()) return -ENOMEM;
   const dumpable_kept dumpable(p.sets_user || p.sets_group);
   const signals_blocked all;
   constexpr int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
   int made = EDDY_CLONE(&enter_child, own.top(), flags | CLONE_PIDFD, &p, &pidfd);
   if (made < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM))
     made = EDDY_CLONE(&enter_child, own.top(), flags, &p);
-  return made;
+  return made < 0 ? -errno : made;
 }
 
 /// It has no program: it has ended, and its end is of no interest. (Where our program ignores
@@ -253,7 +253,7 @@ int start(child_order& o) {
 
   int pidfd = -1;
   const int pid = make_child(plan, pidfd);
-  if (pid < 0) return -errno;
+  if (pid < 0) return pid;
   owned handle(above_standard_streams(pidfd));
   if (plan.error) {
     reap_failed(pid);
