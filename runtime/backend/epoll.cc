@@ -497,6 +497,7 @@ int epoll_backend::register_for(std::int32_t descriptor, entry& e, std::uint32_t
   const int watched = e.own >= 0 ? e.own : descriptor;
   int failed = ::epoll_ctl(epoll_, first, watched, &event);
   if (failed && (errno == EEXIST || errno == ENOENT)) {
+    if (errno == ENOENT) e.registered = 0;
     failed = ::epoll_ctl(epoll_, first == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watched,
                          &event);
   }
