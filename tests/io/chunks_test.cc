@@ -249,8 +249,8 @@ TEST_P(bad_use_of_chunks, TwoAtOnceAbort) {
                  chunk_stream in = far.chunks();
                  const auto one = spawn(in.next());
                  const auto two = spawn(in.next());
-                 co_await one;
-                 co_await two;
+                 static_cast<void>(co_await one);
+                 static_cast<void>(co_await two);
                }),
                "chunk_stream::next");
 }
@@ -263,7 +263,7 @@ TEST_P(bad_use_of_chunks, AskedForBesideAReadAbort) {
                  const auto reading = spawn(far.read(mutable_buffer(&byte, 1)));
                  co_await immediate();
                  const chunk_stream in = far.chunks();
-                 co_await reading;
+                 static_cast<void>(co_await reading);
                }),
                "a read is in flight");
 }
