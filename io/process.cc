@@ -41,8 +41,8 @@ result<process> process::spawn(const process_options& options) {
   order.passed = options.passed;
   order.user = options.user;
   order.group = options.group;
-  order.columns = options.columns;
-  order.rows = options.rows;
+  order.columns = static_cast<std::uint16_t>(options.window.columns);
+  order.rows = static_cast<std::uint16_t>(options.window.rows);
   order.error_to_output = options.error_to_output;
   order.terminal = options.terminal;
   order.new_group = options.new_group;

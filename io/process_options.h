@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/io/terminal.h>
 #include <eddy/runtime/clock.h>
 
 namespace eddy {
@@ -109,7 +110,7 @@ class process_options {
   /// its own. process::input() writes what the user would type ("\4" for Ctrl-D), output() reads
   /// what would be shown, to its end.
   bool terminal = false;
-  std::uint16_t columns = 80, rows = 24;  ///< of that terminal
+  terminal_size window{80, 24};  ///< of that terminal
   /// SIGKILL when the thread that has started it ends. (A program that changes its user is not tied
   /// any more.)
   bool die_with_parent = false;

@@ -585,8 +585,7 @@ TEST_P(ProcessTest, ATerminalIsAllThreeStreams) {
   run([]() -> task<void> {
     process_options options = shell("tty; stty size; read x; echo \"<$x>\"; echo last >&2");
     options.terminal = true;
-    options.columns = 100;
-    options.rows = 30;
+    options.window = {100, 30};
     process p = process::spawn(options).value();
     const auto typed = co_await write_all(p.input(), "line\n");
     EXPECT_TRUE(typed);
