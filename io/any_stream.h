@@ -74,6 +74,9 @@ struct erased_stream {
   virtual task<result<std::size_t>> write(std::span<const const_buffer>) = 0;
   virtual result<void> shutdown_write() noexcept = 0;
   virtual task<result<void>> close() = 0;
+  virtual result<std::size_t> try_read(mutable_buffer) noexcept = 0;
+  virtual result<std::size_t> try_write(const_buffer) noexcept = 0;
+  virtual void abort() noexcept = 0;
 };
 
 /// (What S lacks, nobody can ask for.)
@@ -125,6 +128,23 @@ class owned_stream final : public erased_stream {
       return nothing_to_close();
     }
   }
+  result<std::size_t> try_read(mutable_buffer buffer) noexcept override {
+    if constexpr (requires { stream_.try_read(buffer); }) {
+      return stream_.try_read(buffer);
+    } else {
+      return std::errc::operation_not_supported;
+    }
+  }
+  result<std::size_t> try_write(const_buffer data) noexcept override {
+    if constexpr (requires { stream_.try_write(data); }) {
+      return stream_.try_write(data);
+    } else {
+      return std::errc::operation_not_supported;
+    }
+  }
+  void abort() noexcept override {
+    if constexpr (requires { stream_.abort(); }) stream_.abort();
+  }
 
  private:
   S stream_;
@@ -154,6 +174,17 @@ class any_base {
   }
   EDDY_CORO_WRAPPER task<result<void>> do_close() {
     return stream_ ? stream_->close() : refused_by_nothing<void>();
+  }
+  result<std::size_t> do_try_read(mutable_buffer buffer) noexcept {
+    if (!stream_) return std::errc::bad_file_descriptor;
+    return stream_->try_read(buffer);
+  }
+  result<std::size_t> do_try_write(const_buffer data) noexcept {
+    if (!stream_) return std::errc::bad_file_descriptor;
+    return stream_->try_write(data);
+  }
+  void do_abort() noexcept {
+    if (stream_) stream_->abort();
   }
 
  private:
@@ -197,6 +228,10 @@ class any_reader : detail::any_base {
   /// Cancel      as the stream's own
   /// Lifetime    the reader must outlive the await
   EDDY_CORO_WRAPPER task<result<void>> close() { return do_close(); }
+  /// The stream's own: what is there now. operation_not_supported: it has none.
+  result<std::size_t> try_read(mutable_buffer buffer) noexcept { return do_try_read(buffer); }
+  /// The stream's own, where it has one; else nothing happens.
+  void abort() noexcept { do_abort(); }
 };
 
 /// Owns a writable_stream. Cost, Overlap and Moving as any_reader.
@@ -227,6 +262,10 @@ class any_writer : detail::any_base {
   /// Cancel      as the stream's own
   /// Lifetime    the writer must outlive the await
   EDDY_CORO_WRAPPER task<result<void>> close() { return do_close(); }
+  /// The stream's own: what is possible now. operation_not_supported: it has none.
+  result<std::size_t> try_write(const_buffer data) noexcept { return do_try_write(data); }
+  /// The stream's own, where it has one; else nothing happens.
+  void abort() noexcept { do_abort(); }
 };
 
 /// Owns a stream, and is one. Cost, Overlap and Moving as any_reader.
@@ -275,6 +314,12 @@ class any_stream : detail::any_base {
   /// Cancel      as the stream's own
   /// Lifetime    the stream must outlive the await
   EDDY_CORO_WRAPPER task<result<void>> close() { return do_close(); }
+  /// The stream's own: what is there now. operation_not_supported: it has none.
+  result<std::size_t> try_read(mutable_buffer buffer) noexcept { return do_try_read(buffer); }
+  /// The stream's own: what is possible now. operation_not_supported: it has none.
+  result<std::size_t> try_write(const_buffer data) noexcept { return do_try_write(data); }
+  /// The stream's own, where it has one; else nothing happens.
+  void abort() noexcept { do_abort(); }
 };
 
 }  // namespace eddy

@@ -155,7 +155,8 @@ class write_half {
 
   /// (for write_all)
   using moves_whole = std::conditional_t<detail::moves_whole<S>, write_half, void>;
-  auto write_whole(const_buffer b)
+  template <class B>
+  auto write_whole(const B& b)
     requires detail::moves_whole<S>
   {
     return half_.whole().write_whole(b);

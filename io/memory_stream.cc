@@ -57,7 +57,7 @@ mutable_buffer memory_wait::part(std::size_t i) const noexcept {
 }
 
 bool memory_wait::can_go_on() const noexcept {
-  if (!way_ || closed_) return true;
+  if (!way_ || closed_ || refused_) return true;
   if (reads_) {
     return way_->reader_closed || way_->reset || way_->count || way_->ended || !size();
   }
@@ -71,6 +71,7 @@ result<std::size_t> memory_wait::perform() noexcept {
   if (closed_) return std::errc::operation_canceled;
   if (!way_ || (reads_ ? way_->reader_closed : way_->writer_closed))
     return std::errc::bad_file_descriptor;
+  if (refused_) return std::errc::invalid_argument;
   if (!size()) {
     if (reads_) return std::errc::invalid_argument;
     return std::size_t{0};

@@ -53,15 +53,25 @@ class memory_wait : work, public awaiter_tag {
   memory_wait(memory_way* way, mutable_buffer one) noexcept
       : work(unset_t()), way_(way), reads_(true), one_(one) {}
   memory_wait(memory_way* way, std::span<const mutable_buffer> many) noexcept
-      : work(unset_t()), way_(way), reads_(true), count_(many.size()), many_(many.data()) {}
+      : work(unset_t()),
+        way_(way),
+        reads_(true),
+        refused_(is_refused(many.size())),
+        count_(many.size()),
+        many_(many.data()) {}
   memory_wait(memory_way* way, const_buffer one) noexcept
       : work(unset_t()), way_(way), one_(unconst(one)) {}
   memory_wait(memory_way* way, std::span<const const_buffer> many) noexcept
-      : work(unset_t()), way_(way), count_(many.size()), many_(many.data()) {}
+      : work(unset_t()),
+        way_(way),
+        refused_(is_refused(many.size())),
+        count_(many.size()),
+        many_(many.data()) {}
   memory_wait(memory_wait&& other) noexcept
       : work(unset_t()),
         way_(other.way_),
         reads_(other.reads_),
+        refused_(other.refused_),
         one_(other.one_),
         count_(other.count_),
         many_(other.many_) {
@@ -100,6 +110,7 @@ class memory_wait : work, public awaiter_tag {
   static mutable_buffer unconst(const_buffer b) noexcept {
     return mutable_buffer(const_cast<std::byte*>(b.data()), b.size());
   }
+  static constexpr bool is_refused(std::size_t count) noexcept { return !count || count > 1024; }
   static void cancel(work&, ask_list&) noexcept;
   [[noreturn]] static void awaited_already() noexcept;
   void begin() noexcept;
@@ -109,6 +120,7 @@ class memory_wait : work, public awaiter_tag {
 
   memory_way* way_;  // null: the stream is closed, or was moved from
   const bool reads_ = false;
+  const bool refused_ = false;  // no buffers, or more than the kernel would take
   bool begun_ = false;
   bool claimed_ = false;  // stands in its way's slot
   bool waits_ = false;    // and is not yet ready
@@ -157,7 +169,7 @@ class memory_stream {
   /// Reads into several buffers, the first one first.
   ///
   /// Result      bytes in all of them; 0 at the end
-  /// Errors      as read; invalid_argument: no buffer, or all of them empty
+  /// Errors      as read; invalid_argument: no buffer, more than 1024, or all of them empty
   /// Cancel      stops the task, and no byte is taken
   /// Lifetime    stream, buffers and the array of them must outlive the await
   detail::memory_transfer read(std::span<const mutable_buffer> buffers) noexcept {
@@ -178,7 +190,7 @@ class memory_stream {
   /// Writes from several buffers, the first one first.
   ///
   /// Result      bytes taken from all of them; 0 where they are empty
-  /// Errors      as write
+  /// Errors      as write; invalid_argument: no buffer, or more than 1024
   /// Cancel      stops the task, and no byte is taken
   /// Lifetime    stream, data and the array of buffers must outlive the await, unchanged
   detail::memory_transfer write(std::span<const const_buffer> buffers) noexcept {

@@ -1,35 +1,9 @@
 // Pipes (pipe.h).
 #include <eddy/io/pipe.h>
 
-#include <cerrno>
-
 namespace eddy {
 
-namespace {
-
 using namespace detail;
-
-constexpr io_kind read_kind = make_io_kind("pipe_reader::read", io_slot::reading);
-
-/// Of a pseudo-terminal whose other side is closed.
-void terminal_reported(work* w) noexcept {
-  io_wait& self = io_wait::of(w);
-  if (self.result == -EIO) self.result = 0;
-  io_wait::finish(w);
-}
-constexpr io_kind terminal_read_kind =
-    make_io_kind("pipe_reader::read", io_slot::reading, true, &terminal_reported);
-
-constexpr io_kind write_kind = make_io_kind("pipe_writer::write", io_slot::writing);
-
-}  // namespace
-
-detail::transfer pipe_reader::read(mutable_buffer buffer) noexcept {
-  return read_stream(pipe_, pipe_.is_terminal() ? terminal_read_kind : read_kind, buffer);
-}
-detail::transfer pipe_writer::write(const_buffer data) noexcept {
-  return write_stream(pipe_, write_kind, data);
-}
 
 result<std::pair<pipe_reader, pipe_writer>> make_pipe() noexcept {
   int both[2] = {-1, -1};

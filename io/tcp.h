@@ -1,31 +1,55 @@
 // TCP: listeners and connected streams. Whole-buffer helpers (read_exactly, write_all) are in
-// <eddy/io/algorithm.h>.
+// <eddy/io/algorithm.h>; what streams and sockets have in common is in <eddy/io/detail/owner.h>.
 #pragma once
 
 #include <eddy/runtime/detail/language.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <eddy/coro/task.h>
 #include <eddy/io/buffer.h>
-#include <eddy/io/chunks.h>
+#include <eddy/io/detail/owner.h>
 #include <eddy/io/detail/socket.h>
-#include <eddy/io/detail/whole.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/runtime/result.h>
+#include <eddy/runtime/timers.h>
 
 namespace eddy {
 
-/// A connected TCP stream. The destructor closes it at once; close() first ends what others await
-/// on it.
+/// How a connection on which nothing comes is asked whether its peer is still there. (In whole
+/// seconds, at least one.)
+struct keep_alive {
+  duration idle = std::chrono::seconds(60);      ///< so long after the last that came, first
+  duration interval = std::chrono::seconds(10);  ///< and then again and again,
+  int probes = 5;                                ///< so often before it is given up (timed_out)
+};
+
+/// What the kernel knows of a connection.
+struct tcp_information {
+  duration round_trip{};             ///< from what is sent to its acknowledgement, smoothed
+  duration round_trip_variation{};   ///< mean deviation of that
+  std::uint32_t retransmits = 0;     ///< segments that were sent again, in all
+  std::uint32_t unacknowledged = 0;  ///< segments on their way
+  std::uint32_t lost = 0;            ///< of them, those that are taken for lost
+  std::uint32_t window = 0;          ///< segments that may be on their way (congestion window)
+  std::uint32_t segment = 0;         ///< bytes in one segment, at most
+};
+
+/// A connected TCP stream. Beside what stands here it has what all streams and sockets have: read,
+/// write (into or from one buffer or several), try_read, try_write, abort, close, native_handle,
+/// release, local_address, set_option, get_option, set_send_buffer, … The destructor closes it at
+/// once; close() first ends what others await on it.
 ///
 /// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh
 ///           one may go to any.
 /// Overlap   A read and a write may be in flight together; a second of either kind aborts.
 /// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
 ///           closed, answers with bad_file_descriptor.
-class tcp_stream {
+class tcp_stream
+    : public detail::reading<tcp_stream, detail::writing<tcp_stream, detail::socket_owner>> {
  public:
   /// Connects to an IPv4 or IPv6 address. Small writes then go out at once (set_no_delay).
   ///
@@ -44,127 +68,79 @@ class tcp_stream {
   /// Lifetime    nothing is referred to
   static task<result<tcp_stream>> connect(const socket_address& to, const connect_options& options);
 
-  /// Reads what is there, at least one byte; 0: the peer has ended its side.
-  ///
-  /// Result      bytes at the front of `buffer`, 1 to buffer.size(); 0 at the end
-  /// Errors      connection_reset, timed_out, …; operation_canceled: another task has closed the
-  ///             stream; bad_file_descriptor: it was closed before; invalid_argument: an empty
-  ///             buffer
-  /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
-  /// Lifetime    stream and buffer must outlive the await; until then the buffer is the kernel's
-  detail::transfer read(mutable_buffer buffer) noexcept;
-  template <detail::becomes_mutable_buffer B>
-  detail::transfer read(B&& buffer) noexcept {
-    return read(static_cast<mutable_buffer>(std::forward<B>(buffer)));
-  }
-
-  /// From now on the stream is read by chunks only (a read aborts), which takes no buffer while it
-  /// waits. The stream must outlive what this gives, and stay where it is.
-  chunk_stream chunks() noexcept { return chunk_stream(socket_); }
-
-  /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
-  ///
-  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken
-  ///             is not delivered
-  /// Errors      broken_pipe, connection_reset, …; operation_canceled: another task has closed the
-  ///             stream; bad_file_descriptor: it was closed before
-  /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
-  /// Lifetime    stream and data must outlive the await, the data unchanged
-  detail::transfer write(const_buffer data) noexcept;
-  template <detail::becomes_const_buffer B>
-  detail::transfer write(B&& data) noexcept {
-    return write(static_cast<const_buffer>(std::forward<B>(data)));
-  }
-
   /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on.
   /// not_connected: the connection is gone.
-  result<void> shutdown_write() noexcept { return detail::shutdown_write(socket_); }
-
-  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the
-  /// last of it has left the kernel, in the close phase.
-  ///
-  /// Result      success; the number is free again
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
-  ///             destructor closes
-  /// Lifetime    the stream must outlive the await
-  detail::close_awaitable close() noexcept { return detail::close_awaitable(socket_); }
+  result<void> shutdown_write() noexcept { return detail::shutdown_write(of_); }
 
   /// On (the default for accepted and connected streams): small writes go out at once, and do not
   /// wait to be joined with later ones (TCP_NODELAY).
-  result<void> set_no_delay(bool on) noexcept { return detail::set_no_delay(socket_, on); }
+  result<void> set_no_delay(bool on) noexcept { return detail::set_no_delay(of_, on); }
+  result<bool> no_delay() const noexcept;
 
-  /// No address (family 0) where the stream is closed or, for the peer's, where the connection is
-  /// gone.
-  socket_address local_address() const noexcept { return detail::local_address(socket_); }
-  socket_address peer_address() const noexcept { return detail::peer_address(socket_); }
+  /// Asks a peer of whom nothing comes whether it is there. Off by default. `true`: with the
+  /// system's times, which are hours.
+  result<void> set_keep_alive(const eddy::keep_alive& how) noexcept;
+  result<void> set_keep_alive(bool on) noexcept;
+  /// No value: off.
+  result<std::optional<eddy::keep_alive>> keep_alive() const noexcept;
 
-  /// The descriptor, for options that have no name here; -1 once closed. It stays the stream's.
-  int native_handle() const noexcept { return socket_.number(); }
-  /// Gives the descriptor away: it is the caller's to close. Nothing may be in flight.
-  int release() noexcept { return socket_.release(); }
-  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the
-  /// caller: not_a_socket, wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it
-  /// is close-on-exec is the caller's choice.
+  /// So long what was written may wait for its acknowledgement before the connection is given up
+  /// (timed_out); zero: the system's own patience, about a quarter of an hour. In milliseconds.
+  result<void> set_user_timeout(duration limit) noexcept;
+  result<duration> user_timeout() const noexcept;
+
+  /// What happens at the end to what was not sent yet. No value, the default: the kernel goes on
+  /// sending it. A time (in whole seconds): closing blocks for so long until it is sent, the loop
+  /// with it: for programs that end. Zero: it is dropped, and the peer gets a reset (abort() does
+  /// this).
+  result<void> set_linger(std::optional<duration> time) noexcept;
+  result<std::optional<duration>> linger() const noexcept;
+
+  /// What the kernel knows of the connection now.
+  result<tcp_information> info() const noexcept;
+
+  /// No address (family 0) where the connection is gone, or closed.
+  socket_address peer_address() const noexcept { return detail::peer_address(of_); }
+
+  /// Takes over a connected TCP socket, which is made O_NONBLOCK. An error leaves it with the
+  /// caller: not_a_socket, wrong_protocol_type (no TCP), address_family_not_supported (no IPv4 or
+  /// IPv6), invalid_argument (it listens), bad_file_descriptor. Whether it is close-on-exec is the
+  /// caller's choice.
   static result<tcp_stream> adopt(int descriptor) noexcept;
 
-  /// (for read_exactly and write_all)
-  using moves_whole = tcp_stream;
-  detail::whole_transfer read_whole(mutable_buffer b) {
-    return detail::whole_transfer(socket_, verb::receive, b.data(), b.size());
-  }
-  detail::whole_transfer write_whole(const_buffer b) {
-    return detail::whole_transfer(socket_, verb::send, b.data(), b.size());
-  }
   /// (for the library)
-  explicit tcp_stream(detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
+  struct names {
+    static constexpr const char* read = "tcp_stream::read";
+    static constexpr const char* write = "tcp_stream::write";
+    static constexpr bool resets = true;
+  };
+  explicit tcp_stream(detail::descriptor socket) noexcept : reading(std::move(socket)) {}
   static tcp_stream connected(detail::descriptor socket) noexcept;
-
- private:
-  detail::descriptor socket_;
 };
 
-/// Accepts TCP connections. Threads, Overlap and Moving as for a stream.
-class tcp_listener {
+/// Accepts TCP connections: accept(). Threads, Overlap and Moving as for a stream; close,
+/// native_handle, release, local_address (with the port that was chosen), set_option, … as well.
+class tcp_listener : public detail::listening<tcp_listener, tcp_stream> {
  public:
-  /// Listens at `at`; with port 0 the kernel chooses one, see local_address().
+  /// Listens at `at`; with port 0 the kernel chooses one, see local_address(). At
+  /// socket_address::any_v6 it takes IPv4, too, unless `v6_only`.
   ///
   /// Errors      address_in_use, permission_denied, address_not_available, too_many_files_open,
   ///             address_family_not_supported
   static result<tcp_listener> bind(const socket_address& at,
                                    const listen_options& options = {}) noexcept;
 
-  /// Waits for the next connection. One that failed before it was accepted is skipped.
-  ///
-  /// Result      the stream, with set_no_delay
-  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space,
-  ///             not_enough_memory: once; the next accept() on this listener then waits until a
-  ///             descriptor was closed on this thread, or for 100 ms, so that a loop around
-  ///             accept() does not spin. operation_canceled: another task has closed the listener;
-  ///             bad_file_descriptor: it was closed before
-  /// Cancel      stops the task, and no connection is taken; one that was accepted is delivered
-  /// Lifetime    the listener must outlive the await
-  detail::accept_awaitable<tcp_stream> accept() noexcept;
+  /// Takes over a TCP socket that listens, which is made O_NONBLOCK. An error leaves it with the
+  /// caller: as for tcp_stream; invalid_argument: it does not listen.
+  static result<tcp_listener> adopt(int descriptor) noexcept;
 
-  /// Where it listens, with the port that was chosen. No address (family 0) once closed.
-  socket_address local_address() const noexcept { return detail::local_address(listener_.socket); }
-
-  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener
-  /// in the close phase.
-  ///
-  /// Result      success
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
-  ///             destructor closes
-  /// Lifetime    the listener must outlive the await
-  detail::close_awaitable close() noexcept { return detail::close_awaitable(listener_.socket); }
-
-  /// The descriptor, for options that have no name here; -1 once closed. It stays the listener's.
-  int native_handle() const noexcept { return listener_.socket.number(); }
+  /// (for the library)
+  struct names {
+    static constexpr const char* accept = "tcp_listener::accept";
+  };
 
  private:
-  explicit tcp_listener(detail::listener l) noexcept : listener_(std::move(l)) {}
-  detail::listener listener_;
+  explicit tcp_listener(detail::descriptor socket) noexcept : listening(std::move(socket)) {}
 };
 
 }  // namespace eddy

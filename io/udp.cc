@@ -16,11 +16,7 @@ namespace {
 
 using namespace detail;
 
-constexpr io_kind receive_kind = make_io_kind("udp_socket::receive", io_slot::reading);
-constexpr io_kind receive_from_kind = make_io_kind("udp_socket::receive_from", io_slot::reading);
 constexpr io_kind receive_batch_kind = make_io_kind("udp_socket::receive_batch", io_slot::reading);
-constexpr io_kind send_kind = make_datagram_send_kind("udp_socket::send");
-constexpr io_kind send_to_kind = make_datagram_send_kind("udp_socket::send_to");
 constexpr io_kind send_batch_kind = make_io_kind("udp_socket::send_batch", io_slot::writing);
 
 bool is_internet(const socket_address& address) noexcept {
@@ -48,16 +44,12 @@ int apply(const descriptor& socket, int family, const udp_options& options) noex
 }
 
 /// An option that both families have. An IPv6 socket has IPv4's as well, for what it sends there.
-result<void> set_for_both(const datagram_socket& s, int v4, int v6, int value) noexcept {
+result<void> set_for_both(const descriptor& socket, int family, int v4, int v6,
+                          int value) noexcept {
   int answer = 0;
-  if (s.family == AF_INET6) answer = set_number(s.socket, IPPROTO_IPV6, v6, value);
-  if (answer >= 0) answer = set_number(s.socket, IPPROTO_IP, v4, value);
+  if (family == AF_INET6) answer = set_number(socket, IPPROTO_IPV6, v6, value);
+  if (answer >= 0) answer = set_number(socket, IPPROTO_IP, v4, value);
   return void_result(answer);
-}
-
-result<void> set_size(const descriptor& socket, int name, std::size_t bytes) noexcept {
-  constexpr std::size_t most = std::numeric_limits<int>::max();
-  return void_result(set_number(socket, SOL_SOCKET, name, static_cast<int>(std::min(bytes, most))));
 }
 
 /// -1: there is none of that name.
@@ -69,12 +61,11 @@ int index_of(std::string_view interface) {
 
 }  // namespace
 
-udp_socket::udp_socket(detail::descriptor socket) noexcept {
-  of_.socket = std::move(socket);
-  const socket_address own = detail::local_address(of_.socket);
-  of_.port = own.port();
-  of_.family = static_cast<std::uint16_t>(own.family());
-  of_.peer_family = static_cast<std::uint16_t>(peer_address().family());
+udp_socket::udp_socket(detail::descriptor socket) noexcept : datagrams(std::move(socket)) {
+  const socket_address own = local_address();
+  more_.port = own.port();
+  more_.family = static_cast<std::uint16_t>(own.family());
+  more_.peer_family = static_cast<std::uint16_t>(peer_address().family());
 }
 
 result<udp_socket> udp_socket::bind(const socket_address& at, const udp_options& options) noexcept {
@@ -89,46 +80,30 @@ result<udp_socket> udp_socket::bind(const socket_address& at, const udp_options&
 }
 
 result<udp_socket> udp_socket::adopt(int number) noexcept {
-  const int family = about_socket(number, SO_DOMAIN);
-  if (family < 0) return from_errno(-family);
-  if (family != AF_INET && family != AF_INET6) return from_errno(EAFNOSUPPORT);
-  const int protocol = about_socket(number, SO_PROTOCOL);
-  if (protocol > 0 && protocol != IPPROTO_UDP) return from_errno(EPROTOTYPE);
-  auto socket = adopt_socket(number, datagram_type);
+  auto socket = adopt_socket(number, {.local = false, .type = datagram_type});
   if (!socket) return socket.error();
   return udp_socket(*std::move(socket));
 }
 
 result<void> udp_socket::connect(const socket_address& to) noexcept {
   if (!is_internet(to)) return from_errno(EAFNOSUPPORT);
-  request r;
-  r.what = verb::connect;
-  r.address = address_of(to.data());
-  r.length = to.size();
-  const int answer = of_.socket.ask(r);
-  if (answer >= 0) of_.peer_family = static_cast<std::uint16_t>(unmapped(to).family());
-  return void_result(answer);
+  return void_result(connect_to(to));
 }
 
-detail::transfer udp_socket::receive(mutable_buffer buffer) noexcept {
-  return detail::receive(of_.socket, receive_kind, buffer);
-}
-detail::datagram_receive udp_socket::receive_from(mutable_buffer buffer) {
-  return datagram_receive(of_, receive_from_kind, buffer);
-}
 detail::datagram_send udp_socket::send(const_buffer data, const send_options& options) {
-  return datagram_send(of_, send_kind, data, nullptr, options, 0);
+  return datagram_send(of_, more_, send_kind<udp_socket>, data, nullptr, options, 0);
 }
 detail::datagram_send udp_socket::send_to(const_buffer data, const socket_address& to,
                                           const send_options& options) {
-  return datagram_send(of_, send_to_kind, data, &to, options, is_internet(to) ? 0 : -EAFNOSUPPORT);
+  return datagram_send(of_, more_, send_to_kind<udp_socket>, data, &to, options,
+                       is_internet(to) ? 0 : -EAFNOSUPPORT);
 }
 detail::batch_receive udp_socket::receive_batch(std::span<const mutable_buffer> buffers,
                                                 std::span<datagram> told) noexcept {
-  return batch_receive(of_, receive_batch_kind, buffers, told);
+  return batch_receive(of_, more_, receive_batch_kind, buffers, told);
 }
 detail::batch_send udp_socket::send_batch(std::span<const outgoing> all) noexcept {
-  return batch_send(of_, send_batch_kind, all);
+  return batch_send(of_, more_, send_batch_kind, all);
 }
 
 result<void> udp_socket::change_group(int option, const socket_address& group,
@@ -142,7 +117,7 @@ result<void> udp_socket::change_group(int option, const socket_address& group,
   const bool v6 = group.family() == AF_INET6;
   if (v6 && !index)
     r.gr_interface = reinterpret_cast<const sockaddr_in6&>(r.gr_group).sin6_scope_id;
-  return void_result(set_option(of_.socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, option, &r, sizeof r));
+  return set_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, option, r);
 }
 result<void> udp_socket::join_group(const socket_address& group, std::string_view interface) {
   return change_group(MCAST_JOIN_GROUP, group, interface);
@@ -154,36 +129,22 @@ result<void> udp_socket::set_multicast_interface(std::string_view interface) {
   const int index = index_of(interface);
   if (index < 0) return from_errno(ENODEV);
   int answer = 0;
-  if (of_.family == AF_INET6)
-    answer = set_number(of_.socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
+  if (more_.family == AF_INET6) answer = set_number(of_, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
   ip_mreqn r{};
   r.imr_ifindex = index;
-  if (answer >= 0) answer = set_option(of_.socket, IPPROTO_IP, IP_MULTICAST_IF, &r, sizeof r);
-  return void_result(answer);
+  if (answer < 0) return from_errno(-answer);
+  return set_option(IPPROTO_IP, IP_MULTICAST_IF, r);
 }
 result<void> udp_socket::set_multicast_loop(bool on) noexcept {
-  return set_for_both(of_, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, on);
+  return set_for_both(of_, more_.family, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, on);
 }
 result<void> udp_socket::set_multicast_hops(int hops) noexcept {
   if (hops < 0) return from_errno(EINVAL);
-  return set_for_both(of_, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, hops);
+  return set_for_both(of_, more_.family, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, hops);
 }
 result<void> udp_socket::set_hops(int hops) noexcept {
   if (hops < 1) return from_errno(EINVAL);
-  return set_for_both(of_, IP_TTL, IPV6_UNICAST_HOPS, hops);
-}
-result<void> udp_socket::set_receive_buffer(std::size_t bytes) noexcept {
-  return set_size(of_.socket, SO_RCVBUF, bytes);
-}
-result<void> udp_socket::set_send_buffer(std::size_t bytes) noexcept {
-  return set_size(of_.socket, SO_SNDBUF, bytes);
-}
-
-socket_address udp_socket::local_address() const noexcept {
-  return unmapped(detail::local_address(of_.socket));
-}
-socket_address udp_socket::peer_address() const noexcept {
-  return unmapped(detail::peer_address(of_.socket));
+  return set_for_both(of_, more_.family, IP_TTL, IPV6_UNICAST_HOPS, hops);
 }
 
 }  // namespace eddy

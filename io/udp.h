@@ -45,7 +45,7 @@ struct udp_options {
 ///           either kind aborts.
 /// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
 ///           closed, answers with bad_file_descriptor.
-class udp_socket {
+class udp_socket : public detail::datagrams<udp_socket> {
  public:
   /// Binds to `at`: `any(0)` for one that only asks. With port 0 the kernel chooses one, see
   /// local_address().
@@ -60,32 +60,6 @@ class udp_socket {
   ///
   /// Errors      network_unreachable, permission_denied (broadcast), address_family_not_supported
   result<void> connect(const socket_address& to) noexcept;
-
-  /// Receives a datagram. What does not fit is gone, without a word: receive_from() tells.
-  ///
-  /// Result      bytes at the front of `buffer`; 0 is a datagram, too
-  /// Errors      connection_refused, …: once (connected); operation_canceled: another task has
-  ///             closed the socket; bad_file_descriptor: it was closed before; invalid_argument: an
-  ///             empty buffer
-  /// Cancel      stops the task, and no datagram is taken; one that has come is delivered
-  /// Lifetime    socket and buffer must outlive the await; until then the buffer is the kernel's
-  detail::transfer receive(mutable_buffer buffer) noexcept;
-  template <detail::becomes_mutable_buffer B>
-  detail::transfer receive(B&& buffer) noexcept {
-    return receive(static_cast<mutable_buffer>(std::forward<B>(buffer)));
-  }
-
-  /// Receives a datagram, and who has sent it.
-  ///
-  /// Result      its size, its sender, whether it was cut off at the buffer's end
-  /// Errors      as for receive()
-  /// Cancel      stops the task, and no datagram is taken; one that has come is delivered
-  /// Lifetime    socket and buffer must outlive the await; until then the buffer is the kernel's
-  detail::datagram_receive receive_from(mutable_buffer buffer);
-  template <detail::becomes_mutable_buffer B>
-  detail::datagram_receive receive_from(B&& buffer) {
-    return receive_from(static_cast<mutable_buffer>(std::forward<B>(buffer)));
-  }
 
   /// Sends one datagram, perhaps an empty one, to the address that the socket is connected to. With
   /// options.segment the data is cut into datagrams of that length, at most 128; by the kernel,
@@ -160,39 +134,22 @@ class udp_socket {
   result<void> set_multicast_hops(int hops) noexcept;
   /// The same of everything else, 1 to 255.
   result<void> set_hops(int hops) noexcept;
-  /// How many bytes, with what the kernel needs itself, may wait to be received or sent. What finds
-  /// no room when it arrives is lost; the system has a limit, beyond which more is not an error.
-  result<void> set_receive_buffer(std::size_t bytes) noexcept;
-  result<void> set_send_buffer(std::size_t bytes) noexcept;
-
-  /// No address (family 0) where the socket is closed or, for the peer's, not connected.
-  socket_address local_address() const noexcept;
-  socket_address peer_address() const noexcept;
-
-  /// Ends what other tasks await on the socket (with operation_canceled), and closes it when the
-  /// last of it has left the kernel, in the close phase.
-  ///
-  /// Result      success; the number is free again
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
-  ///             destructor closes
-  /// Lifetime    the socket must outlive the await
-  detail::close_awaitable close() noexcept { return detail::close_awaitable(of_.socket); }
-
-  /// The descriptor, for options that have no name here; -1 once closed. It stays the socket's.
-  int native_handle() const noexcept { return of_.socket.number(); }
-  /// Gives the descriptor away: it is the caller's to close. Nothing may be in flight.
-  int release() noexcept { return of_.socket.release(); }
   /// Takes over a UDP socket, which is made O_NONBLOCK. An error leaves it with the caller:
   /// not_a_socket, wrong_protocol_type, address_family_not_supported, bad_file_descriptor. Whether
   /// it is close-on-exec is the caller's choice.
   static result<udp_socket> adopt(int descriptor) noexcept;
 
+  /// (for the library)
+  struct names {
+    static constexpr const char* receive = "udp_socket::receive";
+    static constexpr const char* receive_from = "udp_socket::receive_from";
+    static constexpr const char* send = "udp_socket::send";
+    static constexpr const char* send_to = "udp_socket::send_to";
+  };
+
  private:
   explicit udp_socket(detail::descriptor socket) noexcept;
   result<void> change_group(int option, const socket_address& group, std::string_view interface);
-
-  detail::datagram_socket of_;
 };
 
 }  // namespace eddy

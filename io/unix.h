@@ -4,27 +4,27 @@
 
 #include <eddy/runtime/detail/language.h>
 
-#include <cstddef>
 #include <string_view>
 #include <utility>
 
-#include <eddy/io/buffer.h>
-#include <eddy/io/chunks.h>
+#include <eddy/io/detail/owner.h>
 #include <eddy/io/detail/socket.h>
-#include <eddy/io/detail/whole.h>
 #include <eddy/io/socket_address.h>
 #include <eddy/runtime/result.h>
 
 namespace eddy {
 
-/// A connected Unix stream. Everything as for tcp_stream.
+/// A connected Unix stream. Beside what stands here it has what all streams and sockets have: read,
+/// write (into or from one buffer or several), try_read, try_write, abort, close, native_handle,
+/// release, local_address, set_option, …
 ///
 /// Threads   From its first operation it belongs to one runtime, and use in another aborts. A fresh
 ///           one may go to any.
 /// Overlap   A read and a write may be in flight together; a second of either kind aborts.
 /// Moving    Moving or destroying it with something in flight aborts. One that was moved from, or
 ///           closed, answers with bad_file_descriptor.
-class unix_stream {
+class unix_stream
+    : public detail::reading<unix_stream, detail::writing<unix_stream, detail::socket_owner>> {
  public:
   /// Connects to the listener at `path` (a leading '\0': the abstract namespace). Where its backlog
   /// is full, waits.
@@ -39,120 +39,57 @@ class unix_stream {
   /// Two streams connected with each other.
   static result<std::pair<unix_stream, unix_stream>> pair() noexcept;
 
-  /// Reads what is there, at least one byte; 0: the peer has ended its side.
-  ///
-  /// Result      bytes at the front of `buffer`, 1 to buffer.size(); 0 at the end
-  /// Errors      connection_reset, …; operation_canceled: another task has closed the stream;
-  ///             bad_file_descriptor: it was closed before; invalid_argument: an empty buffer
-  /// Cancel      stops the task, and no byte is taken; bytes that have come are delivered
-  /// Lifetime    stream and buffer must outlive the await; until then the buffer is the kernel's
-  detail::transfer read(mutable_buffer buffer) noexcept;
-  template <detail::becomes_mutable_buffer B>
-  detail::transfer read(B&& buffer) noexcept {
-    return read(static_cast<mutable_buffer>(std::forward<B>(buffer)));
-  }
-
-  /// From now on the stream is read by chunks only (a read aborts), which takes no buffer while it
-  /// waits. The stream must outlive what this gives, and stay where it is.
-  chunk_stream chunks() noexcept { return chunk_stream(socket_); }
-
-  /// Writes at least one byte: as much as the kernel takes. Never raises SIGPIPE.
-  ///
-  /// Result      bytes taken from the front of `data`, 1 to data.size(); 0 where it is empty. Taken
-  ///             is not delivered
-  /// Errors      broken_pipe, …; operation_canceled: another task has closed the stream;
-  ///             bad_file_descriptor: it was closed before
-  /// Cancel      stops the task, and no byte is taken; if some were, their number is delivered
-  /// Lifetime    stream and data must outlive the await, the data unchanged
-  detail::transfer write(const_buffer data) noexcept;
-  template <detail::becomes_const_buffer B>
-  detail::transfer write(B&& data) noexcept {
-    return write(static_cast<const_buffer>(std::forward<B>(data)));
-  }
-
   /// Ends our side: the peer reads to the end of what was written, and then 0. Reading goes on.
-  result<void> shutdown_write() noexcept { return detail::shutdown_write(socket_); }
-
-  /// Ends what other tasks await on the stream (with operation_canceled), and closes it when the
-  /// last of it has left the kernel, in the close phase.
-  ///
-  /// Result      success; the number is free again
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
-  ///             destructor closes
-  /// Lifetime    the stream must outlive the await
-  detail::close_awaitable close() noexcept { return detail::close_awaitable(socket_); }
+  result<void> shutdown_write() noexcept { return detail::shutdown_write(of_); }
 
   /// No address (family 0) where there is none: most clients, and both ends of a pair.
-  socket_address local_address() const noexcept { return detail::local_address(socket_); }
-  socket_address peer_address() const noexcept { return detail::peer_address(socket_); }
+  socket_address peer_address() const noexcept { return detail::peer_address(of_); }
 
-  /// The descriptor; -1 once closed. It stays the stream's.
-  int native_handle() const noexcept { return socket_.number(); }
-  /// Gives the descriptor away: it is the caller's to close. Nothing may be in flight.
-  int release() noexcept { return socket_.release(); }
-  /// Takes over a connected stream socket, which is made O_NONBLOCK. An error leaves it with the
-  /// caller: not_a_socket, wrong_protocol_type (no stream socket), bad_file_descriptor. Whether it
-  /// is close-on-exec is the caller's choice.
+  /// Takes over a connected Unix stream socket, which is made O_NONBLOCK. An error leaves it with
+  /// the caller: not_a_socket, wrong_protocol_type (no stream), address_family_not_supported (no
+  /// Unix socket), invalid_argument (it listens), bad_file_descriptor. Whether it is close-on-exec
+  /// is the caller's choice.
   static result<unix_stream> adopt(int descriptor) noexcept;
 
-  /// (for read_exactly and write_all)
-  using moves_whole = unix_stream;
-  detail::whole_transfer read_whole(mutable_buffer b) {
-    return detail::whole_transfer(socket_, verb::receive, b.data(), b.size());
-  }
-  detail::whole_transfer write_whole(const_buffer b) {
-    return detail::whole_transfer(socket_, verb::send, b.data(), b.size());
-  }
   /// (for the library)
-  explicit unix_stream(detail::descriptor socket) noexcept : socket_(std::move(socket)) {}
+  struct names {
+    static constexpr const char* read = "unix_stream::read";
+    static constexpr const char* write = "unix_stream::write";
+    static constexpr bool resets = false;
+  };
+  explicit unix_stream(detail::descriptor socket) noexcept : reading(std::move(socket)) {}
   static unix_stream connected(detail::descriptor socket) noexcept {
     return unix_stream(std::move(socket));
   }
-
- private:
-  detail::descriptor socket_;
 };
 
-/// Accepts Unix stream connections. Threads, Overlap and Moving as for a stream.
-class unix_listener {
+/// How a Unix listener listens.
+struct unix_listen_options {
+  int backlog = 4096;  ///< connections that wait for accept(); the system may have a lower limit
+};
+
+/// Accepts Unix stream connections: accept(). Threads, Overlap and Moving as for a stream; close,
+/// native_handle, release, local_address, set_option, … as well.
+class unix_listener : public detail::listening<unix_listener, unix_stream> {
  public:
   /// Listens at `path` (a leading '\0': the abstract namespace). A path becomes a file, which stays
   /// when the listener is closed, and is in the way of the next one: remove_file() it.
   ///
   /// Errors      address_in_use (the file is there already), no_such_file_or_directory,
   ///             permission_denied, filename_too_long, invalid_argument, too_many_files_open
-  static result<unix_listener> bind(std::string_view path, const listen_options& options = {});
+  static result<unix_listener> bind(std::string_view path, const unix_listen_options& options = {});
 
-  /// Waits for the next connection. One that failed before it was accepted is skipped.
-  ///
-  /// Result      the stream
-  /// Errors      too_many_files_open, too_many_files_open_in_system, no_buffer_space,
-  ///             not_enough_memory: once; the next accept() on this listener then waits until a
-  ///             descriptor was closed on this thread, or for 100 ms. operation_canceled: another
-  ///             task has closed the listener; bad_file_descriptor: it was closed before
-  /// Cancel      stops the task, and no connection is taken; one that was accepted is delivered
-  /// Lifetime    the listener must outlive the await
-  detail::accept_awaitable<unix_stream> accept() noexcept;
+  /// Takes over a Unix stream socket that listens, which is made O_NONBLOCK. An error leaves it with
+  /// the caller: as for unix_stream; invalid_argument: it does not listen.
+  static result<unix_listener> adopt(int descriptor) noexcept;
 
-  socket_address local_address() const noexcept { return detail::local_address(listener_.socket); }
-
-  /// Ends an accept() that another task awaits (with operation_canceled), and closes the listener
-  /// in the close phase.
-  ///
-  /// Result      success
-  /// Errors      bad_file_descriptor: it is closed, or being closed, already
-  /// Cancel      cannot be cancelled once begun; in a stopping task it does not begin, and the
-  ///             destructor closes
-  /// Lifetime    the listener must outlive the await
-  detail::close_awaitable close() noexcept { return detail::close_awaitable(listener_.socket); }
-
-  /// The descriptor; -1 once closed. It stays the listener's.
-  int native_handle() const noexcept { return listener_.socket.number(); }
+  /// (for the library)
+  struct names {
+    static constexpr const char* accept = "unix_listener::accept";
+  };
 
  private:
-  explicit unix_listener(detail::listener l) noexcept : listener_(std::move(l)) {}
-  detail::listener listener_;
+  explicit unix_listener(detail::descriptor socket) noexcept : listening(std::move(socket)) {}
 };
 
 }  // namespace eddy

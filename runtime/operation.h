@@ -20,6 +20,8 @@ enum class verb : std::uint8_t {
   // May wait in the kernel.
   read,             // address, length, offset (current_position: the descriptor's own, or a stream's)
   write,            // address, length, offset; O_APPEND files append whatever the offset
+  read_scattered,   // address: iovec*, length: their number, offset
+  write_gathered,   // address: iovec*, length: their number, offset
   receive,          // address, length, options: MSG_ flags          (sockets)
   send,             // address, length, options: MSG_ flags          (sockets; never raises SIGPIPE)
   receive_message,  // address: msghdr*, options: MSG_ flags
@@ -67,6 +69,7 @@ enum class verb : std::uint8_t {
   interface_index,  // address: the name of a network interface -> its number
   give_back,        // second: the number of a chunk that was lent -> 0
   watch_signals,    // offset: a bit for each; descriptor: -1 or an earlier answer; options: below -> what can be read
+  take_inherited,   // address, length: room for names ("a:b") -> how many a service manager has passed, from 3 on
   take_signal,      // descriptor: from watch_signals -> the lowest number of those that were raised
   start_child,   // address: a detail::child_order, which has the answer, too -> 0
   take_child,    // descriptor: its pidfd, or -1; second: its number; address: a detail::child_end -> 1: it has ended; 0

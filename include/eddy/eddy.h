@@ -39,6 +39,7 @@
 #include <eddy/io/filesystem.h>
 #include <eddy/io/frames.h>
 #include <eddy/io/halves.h>
+#include <eddy/io/inherited.h>
 #include <eddy/io/memory_stream.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/process.h>

@@ -214,6 +214,7 @@ bool is_internet(int family) noexcept {
 
 /// One of which more was asked than a datagram carries: the kernel does not say so in every case.
 bool is_too_long(std::size_t size, int family) noexcept {
+  if (family == AF_UNIX) return false;
   return size > (family == AF_INET ? longest_v4 : longest_v6);
 }
 
@@ -247,9 +248,9 @@ socket_address unmapped(const socket_address& address) noexcept {
 
 // ---- One that comes in -------------------------------------------------------------------------
 
-datagram_receive_wait::datagram_receive_wait(datagram_socket& s, const io_kind& kind,
+datagram_receive_wait::datagram_receive_wait(descriptor& d, datagram_socket& s, const io_kind& kind,
                                              mutable_buffer into) noexcept
-    : io_wait(&s.socket, kind, with_message(verb::receive_message), into.empty() ? -EINVAL : 0),
+    : io_wait(&d, kind, with_message(verb::receive_message), into.empty() ? -EINVAL : 0),
       socket_(&s),
       into_(into) {}
 
@@ -270,10 +271,10 @@ eddy::result<datagram> datagram_receive_wait::await_resume() const noexcept {
 
 // ---- One that goes out -------------------------------------------------------------------------
 
-datagram_send_wait::datagram_send_wait(datagram_socket& s, const io_kind& kind, const_buffer data,
-                                       const socket_address* to, const send_options& options,
-                                       int refusal) noexcept
-    : io_wait(&s.socket, kind, with_message(verb::send_message),
+datagram_send_wait::datagram_send_wait(descriptor& d, datagram_socket& s, const io_kind& kind,
+                                       const_buffer data, const socket_address* to,
+                                       const send_options& options, int refusal) noexcept
+    : io_wait(&d, kind, with_message(verb::send_message),
               refusal ? refusal
                       : refusal_of(options, data.size(), to ? family_of(*to) : s.peer_family)),
       socket_(&s),
@@ -369,11 +370,10 @@ eddy::result<std::size_t> datagram_send_wait::await_resume() const noexcept {
 
 // ---- Batches -----------------------------------------------------------------------------------
 
-batch_receive_wait::batch_receive_wait(datagram_socket& s, const io_kind& kind,
+batch_receive_wait::batch_receive_wait(descriptor& d, datagram_socket& s, const io_kind& kind,
                                        std::span<const mutable_buffer> into,
                                        std::span<datagram> told) noexcept
-    : io_wait(&s.socket, kind,
-              with_messages(verb::receive_messages, std::min(into.size(), told.size())),
+    : io_wait(&d, kind, with_messages(verb::receive_messages, std::min(into.size(), told.size())),
               into.empty() || told.empty() || into.size() > most_of_a_batch ? -EINVAL : 0),
       socket_(&s),
       into_(into.data()),
@@ -402,9 +402,9 @@ eddy::result<std::size_t> batch_receive_wait::await_resume() const noexcept {
   return count;
 }
 
-batch_send_wait::batch_send_wait(datagram_socket& s, const io_kind& kind,
+batch_send_wait::batch_send_wait(descriptor& d, datagram_socket& s, const io_kind& kind,
                                  std::span<const outgoing> all) noexcept
-    : io_wait(&s.socket, kind, with_messages(verb::send_messages, all.size()),
+    : io_wait(&d, kind, with_messages(verb::send_messages, all.size()),
               all.empty() || all.size() > most_of_a_batch ? -EINVAL : 0),
       socket_(&s),
       all_(all.data()) {}

@@ -10,10 +10,12 @@
 #include <cstdint>
 #include <source_location>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <eddy/io/buffer.h>
 #include <eddy/io/detail/descriptor.h>
+#include <eddy/io/detail/owner.h>
 #include <eddy/io/detail/whole.h>
 #include <eddy/io/socket_address.h>
 
@@ -47,9 +49,8 @@ struct outgoing {
 
 namespace detail {
 
-/// A socket of datagrams.
+/// What is known of a socket of datagrams.
 struct datagram_socket {
-  descriptor socket;
   std::uint16_t family = 0;
   std::uint16_t port = 0;         ///< its own: part of where a datagram was sent to
   std::uint16_t peer_family = 0;  ///< of the address that it is connected to; 0: to none
@@ -69,7 +70,7 @@ inline constexpr std::size_t most_segments = 128;
 /// Receives one datagram, and whom it is from.
 class datagram_receive_wait : public io_wait {
  public:
-  datagram_receive_wait(datagram_socket&, const io_kind&, mutable_buffer) noexcept;
+  datagram_receive_wait(descriptor&, datagram_socket&, const io_kind&, mutable_buffer) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -88,8 +89,8 @@ class datagram_receive_wait : public io_wait {
 class datagram_send_wait : public io_wait {
  public:
   /// `to` null: to the address that the socket is connected to. `refusal`: 0 or -errno.
-  datagram_send_wait(datagram_socket&, const io_kind&, const_buffer, const socket_address* to,
-                     const send_options&, int refusal) noexcept;
+  datagram_send_wait(descriptor&, datagram_socket&, const io_kind&, const_buffer,
+                     const socket_address* to, const send_options&, int refusal) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -118,7 +119,7 @@ class datagram_send_wait : public io_wait {
 /// Receives what is there, one datagram at least.
 class batch_receive_wait : public io_wait {
  public:
-  batch_receive_wait(datagram_socket&, const io_kind&, std::span<const mutable_buffer>,
+  batch_receive_wait(descriptor&, datagram_socket&, const io_kind&, std::span<const mutable_buffer>,
                      std::span<datagram>) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
@@ -137,7 +138,8 @@ class batch_receive_wait : public io_wait {
 /// Sends as many as go, one at least.
 class batch_send_wait : public io_wait {
  public:
-  batch_send_wait(datagram_socket&, const io_kind&, std::span<const outgoing>) noexcept;
+  batch_send_wait(descriptor&, datagram_socket&, const io_kind&,
+                  std::span<const outgoing>) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
                      std::source_location at = std::source_location::current()) noexcept {
@@ -159,6 +161,70 @@ using batch_send = awaited_once<batch_send_wait>;
 constexpr io_kind make_datagram_send_kind(const char* name) noexcept {
   return make_io_kind(name, io_slot::writing, true, &datagram_send_wait::reported);
 }
+
+// A socket S of datagrams has the names of its operations: S::names::receive, …
+template <class S>
+inline constexpr io_kind receive_kind = make_io_kind(S::names::receive, io_slot::reading);
+template <class S>
+inline constexpr io_kind receive_from_kind = make_io_kind(S::names::receive_from, io_slot::reading);
+template <class S>
+inline constexpr io_kind send_kind = make_datagram_send_kind(S::names::send);
+template <class S>
+inline constexpr io_kind send_to_kind = make_datagram_send_kind(S::names::send_to);
+
+/// What all sockets of datagrams have in common.
+template <class S>
+class datagrams : public socket_owner {
+ public:
+  /// Receives a datagram. What does not fit is gone, without a word: receive_from() tells.
+  ///
+  /// Result      bytes at the front of `buffer`; 0 is a datagram, too
+  /// Errors      connection_refused, …: once (connected); operation_canceled: another task has
+  ///             closed the socket; bad_file_descriptor: it was closed before; invalid_argument: an
+  ///             empty buffer
+  /// Cancel      stops the task, and no datagram is taken; one that has come is delivered
+  /// Lifetime    socket and buffer must outlive the await; until then the buffer is the kernel's
+  transfer receive(mutable_buffer buffer) noexcept {
+    return detail::receive(of_, receive_kind<S>, buffer);
+  }
+  template <becomes_mutable_buffer B>
+  transfer receive(B&& buffer) noexcept {
+    return receive(static_cast<mutable_buffer>(std::forward<B>(buffer)));
+  }
+
+  /// Receives a datagram and what is known of it.
+  ///
+  /// Result      a datagram, whose bytes are at the front of `buffer`
+  /// Errors      as for receive()
+  /// Cancel      stops the task, and no datagram is taken; one that has come is delivered
+  /// Lifetime    socket and buffer must outlive the await; until then the buffer is the kernel's
+  datagram_receive receive_from(mutable_buffer buffer) {
+    return datagram_receive(of_, more_, receive_from_kind<S>, buffer);
+  }
+  template <becomes_mutable_buffer B>
+  datagram_receive receive_from(B&& buffer) {
+    return receive_from(static_cast<mutable_buffer>(std::forward<B>(buffer)));
+  }
+
+  /// No address (family 0) where the socket is closed, or not connected.
+  socket_address peer_address() const noexcept { return detail::peer_address(of_); }
+
+ protected:
+  explicit datagrams(descriptor socket) noexcept : socket_owner(std::move(socket)) {}
+
+  /// From now on it sends to `to` by itself. 0 or -errno.
+  int connect_to(const socket_address& to) noexcept {
+    request r;
+    r.what = verb::connect;
+    r.address = address_of(to.data());
+    r.length = to.size();
+    const int answer = of_.ask(r);
+    if (answer >= 0) more_.peer_family = static_cast<std::uint16_t>(unmapped(to).family());
+    return answer;
+  }
+
+  datagram_socket more_;
+};
 
 }  // namespace detail
 }  // namespace eddy

@@ -245,9 +245,35 @@ void descriptor::is_not_idle(const char* sentence) const noexcept {
 void descriptor::drop() noexcept {
   check_idle("a stream, listener or file is destroyed while an operation on it is in flight");
   if (number_ < 0) return;
-  tell_world(of_descriptor(kind_ == kind::lent ? verb::forget : verb::close, number_));
+  if (kind_ != kind::lent) return close_now();
+  tell_world(of_descriptor(verb::forget, number_));
   number_ = -1;
-  if (kind_ != kind::lent) note_close(is_here() ? current_loop : loop::find(world_));
+}
+
+void descriptor::close_now() noexcept {
+  tell_world(of_descriptor(verb::close, number_));
+  number_ = -1;
+  note_close(is_here() ? current_loop : loop::find(world_));
+}
+
+/// Runs no user code: whoever is ended goes on with the report.
+void descriptor::abort() noexcept {
+  if (!usable()) return;
+  if (!in_flight_[0] && !in_flight_[1]) return close_now();
+  closing_ = true;
+  used_ = false;
+  for (io_wait* w : in_flight_) {
+    if (!w) continue;
+    if (!waiter_of(*w).of->stop_requested) w->closed = true;
+    w->end();
+  }
+}
+
+void descriptor::check_free(const io_kind& of) const noexcept {
+  if (kind_ == kind::chunked && of.slot == io_slot::reading)
+    misuse("a stream is read after its chunks() were asked for", of.name);
+  if (usable() && in_flight_[static_cast<std::size_t>(of.slot)])
+    misuse("a second operation is begun while one of its kind is in flight", of.name);
 }
 
 int descriptor::release() noexcept {
@@ -311,7 +337,8 @@ void descriptor::claim(io_wait& w) noexcept {
 
 void descriptor::leave(io_wait& w) noexcept {
   const io_kind& table = w.kind();
-  io_wait** const all = closing_ ? closer().ended_ : in_flight_;
+  const bool aborts = is_aborted();
+  io_wait** const all = closing_ && !aborts ? closer().ended_ : in_flight_;
   io_wait*& first = all[static_cast<std::size_t>(table.slot)];
   if (table.exclusive) {
     first = nullptr;
@@ -325,7 +352,10 @@ void descriptor::leave(io_wait& w) noexcept {
     }
   }
   w.claimed = false;
-  if (closing_ && !all[0] && !all[1]) closer().proceed();
+  if (!closing_ || all[0] || all[1]) return;
+  if (!aborts) return closer().proceed();
+  closing_ = false;
+  close_now();
 }
 
 }  // namespace eddy::detail

@@ -195,6 +195,10 @@ class descriptor {
   int release() noexcept;
   /// From now on it is read by receive_chunk only.
   void read_by_chunks() noexcept;
+  /// Closes it at once, or when the last of what is in flight has left the kernel.
+  void abort() noexcept;
+  /// Aborts the program where an operation of that kind is in flight.
+  void check_free(const io_kind&) const noexcept;
 
  private:
   friend struct io_wait;
@@ -213,7 +217,10 @@ class descriptor {
   void claim(io_wait&) noexcept;
   void leave(io_wait&) noexcept;
   void drop() noexcept;
+  void close_now() noexcept;
   bool is_here() const noexcept;
+  /// Is it closed by the last of its operations? (A close() has used it.)
+  bool is_aborted() const noexcept { return closing_ && !used_; }
   int tell_world(const request&) const noexcept;
 
   int number_ = -1;

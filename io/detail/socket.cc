@@ -6,7 +6,11 @@
 #include <sys/socket.h>
 
 #include <fcntl.h>
+#include <algorithm>
 #include <cerrno>
+#include <limits>
+
+#include <eddy/io/detail/datagram.h>
 
 namespace eddy::detail {
 
@@ -37,7 +41,7 @@ socket_address name_of(const descriptor& d, verb which) noexcept {
   r.offset = address_of(&size);
   if (d.ask(r) < 0) return {};
   auto address = socket_address::from_native(&name, size);
-  return address ? *address : socket_address();
+  return address ? unmapped(*address) : socket_address();
 }
 
 }  // namespace
@@ -62,6 +66,35 @@ int set_option(const descriptor& d, int level, int name, const void* value,
 }
 int set_number(const descriptor& d, int level, int name, int value) noexcept {
   return set_option(d, level, name, &value, sizeof value);
+}
+int get_option(const descriptor& d, int level, int name, void* value, std::size_t size) noexcept {
+  auto given = static_cast<std::uint32_t>(size);
+  request r = of(verb::get_option);
+  r.address = address_of(value);
+  r.offset = address_of(&given);
+  r.options = static_cast<std::uint32_t>(level);
+  r.second = name;
+  return d.ask(r);
+}
+result<int> get_number(const descriptor& d, int level, int name) noexcept {
+  int value = 0;
+  const int answer = get_option(d, level, name, &value, sizeof value);
+  if (answer < 0) return from_errno(-answer);
+  return value;
+}
+int set_linger(const descriptor& d, bool on, int seconds) noexcept {
+  const linger value{on, seconds};
+  return set_option(d, SOL_SOCKET, SO_LINGER, &value, sizeof value);
+}
+result<void> set_buffer_size(const descriptor& d, bool to_send, std::size_t bytes) noexcept {
+  constexpr std::size_t most = std::numeric_limits<int>::max();
+  return void_result(set_number(d, SOL_SOCKET, to_send ? SO_SNDBUF : SO_RCVBUF,
+                                static_cast<int>(std::min(bytes, most))));
+}
+result<std::size_t> buffer_size(const descriptor& d, bool to_send) noexcept {
+  const result<int> size = get_number(d, SOL_SOCKET, to_send ? SO_SNDBUF : SO_RCVBUF);
+  if (!size) return size.error();
+  return static_cast<std::size_t>(*size);
 }
 int about_socket(int number, int name) noexcept {
   int value = 0;
@@ -89,6 +122,27 @@ transfer write_stream(descriptor& on, const io_kind& kind, const_buffer b) noexc
   return transfer(&on, kind, stream_request(on, verb::write, b.data(), b.size()));
 }
 
+void terminal_reported(work* w) noexcept {
+  io_wait& self = io_wait::of(w);
+  if (self.result == -EIO) self.result = 0;
+  io_wait::finish(w);
+}
+result<std::size_t> try_transfer(const descriptor& d, const io_kind& kind, verb what,
+                                 const void* address, std::size_t size) noexcept {
+  d.check_free(kind);
+  const bool reads = what == verb::receive || what == verb::read;
+  const bool is_socket = what == verb::receive || what == verb::send;
+  if (!d.usable()) return from_errno(EBADF);
+  if (!size && reads) return from_errno(EINVAL);
+  if (!size) return std::size_t{0};
+  if (!is_socket && d.through() == nature::file) return from_errno(EOPNOTSUPP);
+  const int n =
+      d.ask(is_socket ? with(what, address, size) : stream_request(d, what, address, size));
+  if (n == -EIO && reads && d.is_terminal()) return std::size_t{0};
+  if (n < 0) return from_errno(-n);
+  return static_cast<std::size_t>(n);
+}
+
 result<void> shutdown_write(const descriptor& d) noexcept {
   request r = of(verb::shutdown);
   r.options = SHUT_WR;
@@ -104,52 +158,72 @@ result<void> set_no_delay(const descriptor& d, bool on) noexcept {
   return void_result(set_flag(d, IPPROTO_TCP, TCP_NODELAY, on));
 }
 
-result<descriptor> adopt_socket(int number, int type) noexcept {
-  const int is = about_socket(number, SO_TYPE);
-  if (is < 0) return from_errno(-is);
-  if (is != type) return from_errno(EPROTOTYPE);
+result<descriptor> adopt_socket(int number, const socket_kind& kind) noexcept {
+  const int type = about_socket(number, SO_TYPE);
+  if (type < 0) return from_errno(-type);
+  if (type != kind.type) return from_errno(EPROTOTYPE);
+  const int family = about_socket(number, SO_DOMAIN);
+  if (family < 0) return from_errno(-family);
+  const bool fits = kind.local ? family == AF_UNIX : family == AF_INET || family == AF_INET6;
+  if (!fits) return from_errno(EAFNOSUPPORT);
+  if (!kind.local) {
+    constexpr int multipath = 262;  // IPPROTO_MPTCP
+    const int protocol = about_socket(number, SO_PROTOCOL);
+    const bool is_usual = type == SOCK_STREAM ? protocol == IPPROTO_TCP || protocol == multipath
+                                              : protocol == IPPROTO_UDP;
+    if (protocol > 0 && !is_usual) return from_errno(EPROTOTYPE);
+  }
+  if (type == SOCK_STREAM) {
+    const int listens = about_socket(number, SO_ACCEPTCONN);
+    if (listens < 0) return from_errno(-listens);
+    if ((listens != 0) != kind.listens) return from_errno(EINVAL);
+  }
   request flags = of(verb::file_flags);
   flags.descriptor = number;
   const int now = ask_here(flags);
   if (now < 0) return from_errno(-now);
-  // Set in any case: what is known here of the number is forgotten with it.
   flags.options = static_cast<std::uint32_t>(now | O_NONBLOCK);
   if (const int answer = ask_here(flags); answer < 0) return from_errno(-answer);
+  request forget = of(verb::forget);
+  forget.descriptor = number;
+  ask_here(forget);
   return descriptor(number, descriptor::kind::stream);
 }
 
-result<std::pair<descriptor, descriptor>> make_pair() noexcept {
+result<std::pair<descriptor, descriptor>> make_pair(int type) noexcept {
   int both[2] = {-1, -1};
   request r = of(verb::pair);
   r.descriptor = AF_UNIX;
-  r.options = SOCK_STREAM;
+  r.options = static_cast<std::uint32_t>(type);
   r.address = address_of(both);
   if (const int answer = ask_here(r); answer < 0) return from_errno(-answer);
   return std::pair(descriptor(both[0], descriptor::kind::stream),
                    descriptor(both[1], descriptor::kind::stream));
 }
 
-result<listener> make_listener(const socket_address& at, const listen_options& options) noexcept {
+int listen_on(const descriptor& d, int backlog) noexcept {
+  request r = of(verb::listen);
+  r.length = static_cast<std::uint32_t>(backlog);
+  return d.ask(r);
+}
+
+result<descriptor> make_listener(const socket_address& at, const listen_options& options) noexcept {
   const int number = make_socket(at.family(), stream_type);
   if (number < 0) return from_errno(-number);
   descriptor socket(number, descriptor::kind::stream);
   int answer = 0;
-  if (at.family() != AF_UNIX) {
-    if (answer >= 0 && options.reuse_address)
-      answer = set_flag(socket, SOL_SOCKET, SO_REUSEADDR, true);
-    if (answer >= 0 && options.reuse_port)
-      answer = set_flag(socket, SOL_SOCKET, SO_REUSEPORT, true);
-    // Accepted streams inherit it.
-    if (answer >= 0) answer = set_flag(socket, IPPROTO_TCP, TCP_NODELAY, true);
-  }
+  // (The system's default may be either.)
+  if (at.family() == AF_INET6)
+    answer = set_flag(socket, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only);
+  if (answer >= 0 && options.reuse_address)
+    answer = set_flag(socket, SOL_SOCKET, SO_REUSEADDR, true);
+  if (answer >= 0 && options.reuse_port) answer = set_flag(socket, SOL_SOCKET, SO_REUSEPORT, true);
+  // Accepted streams inherit it.
+  if (answer >= 0) answer = set_flag(socket, IPPROTO_TCP, TCP_NODELAY, true);
   if (answer >= 0) answer = bind_socket(socket, at);
-  if (answer >= 0) {
-    request r = of(verb::listen);
-    r.length = static_cast<std::uint32_t>(options.backlog);
-    answer = socket.ask(r);
-  }
+  if (answer >= 0) answer = listen_on(socket, options.backlog);
   if (answer < 0) return from_errno(-answer);
-  return listener(std::move(socket));
+  return socket;
 }
 
 // ---- accept ------------------------------------------------------------------------------------
@@ -211,8 +285,8 @@ constinit const work_type accept_wait::close_told{
     },
     nullptr};
 
-accept_wait::accept_wait(listener& from, const io_kind& kind) noexcept
-    : io_wait(&from.socket, kind, accept_request()), from_(&from), told_(close_told) {}
+accept_wait::accept_wait(descriptor& d, accept_state& state, const io_kind& kind) noexcept
+    : io_wait(&d, kind, accept_request()), from_(&state), told_(close_told) {}
 
 accept_wait::accept_wait(accept_wait&& other) noexcept
     : io_wait(static_cast<io_wait&&>(other)), from_(other.from_), told_(close_told) {}

@@ -16,12 +16,13 @@
 
 namespace eddy {
 
-/// How a listener listens. `reuse_address` and `reuse_port` are TCP's.
+/// How a TCP listener listens.
 struct listen_options {
   int backlog = 4096;  ///< connections that wait for accept(); the system may have a lower limit
   bool reuse_address = true;  ///< the port may be bound at once after a server's end
   /// Several listeners share the port, and the kernel spreads the connections
   bool reuse_port = false;
+  bool v6_only = false;  ///< an IPv6 listener takes no IPv4
 };
 
 /// How to connect.
@@ -37,12 +38,20 @@ transfer send(descriptor&, const io_kind&, const_buffer) noexcept;
 /// A pipe, a terminal.
 transfer read_stream(descriptor&, const io_kind&, mutable_buffer) noexcept;
 transfer write_stream(descriptor&, const io_kind&, const_buffer) noexcept;
+/// The item of a read of our side of a pseudo-terminal: where the other side is closed, it has ended.
+void terminal_reported(work*) noexcept;
 
 result<void> shutdown_write(const descriptor&) noexcept;
 /// Empty where the socket has none, or is closed.
 socket_address local_address(const descriptor&) noexcept;
 socket_address peer_address(const descriptor&) noexcept;
 result<void> set_no_delay(const descriptor&, bool on) noexcept;
+int set_linger(const descriptor&, bool on, int seconds) noexcept;
+result<void> set_buffer_size(const descriptor&, bool to_send, std::size_t bytes) noexcept;
+result<std::size_t> buffer_size(const descriptor&, bool to_send) noexcept;
+/// What is possible now, of a stream.
+result<std::size_t> try_transfer(const descriptor&, const io_kind&, verb, const void* address,
+                                 std::size_t size) noexcept;
 
 inline constexpr int stream_type = 1;    // SOCK_STREAM
 inline constexpr int datagram_type = 2;  // SOCK_DGRAM
@@ -52,22 +61,30 @@ int bind_socket(const descriptor&, const socket_address&) noexcept;
 int set_option(const descriptor&, int level, int name, const void* value,
                std::size_t size) noexcept;
 int set_number(const descriptor&, int level, int name, int value) noexcept;
+int get_option(const descriptor&, int level, int name, void* value, std::size_t size) noexcept;
+result<int> get_number(const descriptor&, int level, int name) noexcept;
 /// What an option of the level SOL_SOCKET says.
 int about_socket(int number, int name) noexcept;
-/// A socket of that type from elsewhere; made O_NONBLOCK.
-result<descriptor> adopt_socket(int number, int type = stream_type) noexcept;
-/// Two connected Unix stream sockets.
-result<std::pair<descriptor, descriptor>> make_pair() noexcept;
+/// What a socket is for.
+struct socket_kind {
+  bool local;  // Unix, else IPv4 or IPv6
+  int type = stream_type;
+  bool listens = false;
+};
+/// One of that kind from elsewhere; made O_NONBLOCK.
+result<descriptor> adopt_socket(int number, const socket_kind&) noexcept;
+/// Two connected Unix sockets.
+result<std::pair<descriptor, descriptor>> make_pair(int type) noexcept;
 
-/// A listening socket, and what its last accept() said.
-struct listener {
-  explicit listener(descriptor s) noexcept : socket(std::move(s)) {}
-  descriptor socket;
+/// What the last accept() of a listener said.
+struct accept_state {
   bool exhausted = false;    ///< there was no descriptor, or no memory, for a connection
   std::uint64_t closes = 0;  ///< loop::closes then
   time_point ask_again{};    ///< and when to ask again in any case
 };
-result<listener> make_listener(const socket_address&, const listen_options&) noexcept;
+/// A TCP socket that listens.
+result<descriptor> make_listener(const socket_address&, const listen_options&) noexcept;
+int listen_on(const descriptor&, int backlog) noexcept;
 
 // ---- accept ----
 
@@ -75,7 +92,7 @@ result<listener> make_listener(const socket_address&, const listen_options&) noe
 /// error of resources the next wait begins with a pause, which a close in its world ends.
 class accept_wait : public io_wait {
  public:
-  accept_wait(listener&, const io_kind&) noexcept;
+  accept_wait(descriptor&, accept_state&, const io_kind&) noexcept;
   accept_wait(accept_wait&& other) noexcept;
   template <our_promise P>
   void await_suspend(std::coroutine_handle<P> h,
@@ -95,7 +112,7 @@ class accept_wait : public io_wait {
   static const work_type pause_over;
   static const work_type close_told;
 
-  listener* from_;
+  accept_state* from_;
   unsigned skipped_ = 0;
   pause_timer pause_;
   linked_work told_;

@@ -1,5 +1,5 @@
-// Unix connects that found their listener's backlog full. No event tells when there is room, so
-// both backends look again after pauses. Private.
+// Unix connects that found their listener's backlog full, and datagrams for a Unix socket whose queue
+// is full. No event tells when there is room, so both backends look again after pauses. Private.
 #pragma once
 
 #include <cerrno>
@@ -9,6 +9,12 @@
 #include "runtime/backend/backend.h"
 
 namespace eddy::detail {
+
+bool goes_to_unix_address(const request&) noexcept;
+/// Where the other side has no room, no event tells when it has.
+inline bool has_no_event(const request& r) noexcept {
+  return (r.what == verb::connect || r.what == verb::send_message) && goes_to_unix_address(r);
+}
 
 class backlog_waits {
  public:

@@ -32,8 +32,8 @@ bool is_stream(verb v) noexcept {
 
 /// What an operation on a stream waits for.
 inline bool writes(const request& r) noexcept {
-  return r.what == verb::write || r.what == verb::send || r.what == verb::send_message ||
-         r.what == verb::send_messages || r.what == verb::connect;
+  return r.what == verb::write || r.what == verb::write_gathered || r.what == verb::send ||
+         r.what == verb::send_message || r.what == verb::send_messages || r.what == verb::connect;
 }
 
 /// A file read that the lane had no room for has been attempted already; said in operation::handle.
@@ -204,7 +204,7 @@ bool epoll_backend::begin_stream(operation& o, turn& t) {
     misuse(s == reading ? "a second read of a descriptor was begun while one is in flight"
                         : "a second write to a descriptor was begun while one is in flight");
   }
-  if (!e || o.ask.what == verb::connect || e->may[s]) {
+  if (!e || o.ask.what == verb::connect || has_no_event(o.ask) || e->may[s]) {
     const int result = attempt(o, e);
     return conclude(o, find(o.ask.descriptor), result, t);
   }
@@ -220,7 +220,7 @@ bool epoll_backend::conclude(operation& o, entry* e, int result, turn& t) {
     if (o.where == operation::place::inside) starve(o.ask.descriptor);
     return true;
   }
-  const bool full = o.ask.what == verb::connect && result == -EAGAIN;
+  const bool full = result == -EAGAIN && (o.ask.what == verb::connect || has_no_event(o.ask));
   if (!full && result != no_event) {
     if (must_wait(o.ask, result, false)) return wait(o, e, t);
     report(o, result, t);

@@ -33,7 +33,8 @@ int epoll_backend::attempt_shared(const request& r, entry* e) {
     ours.through = nature::stream;
   } else {
     ours.what = verb::ready;
-    ours.options = r.what == verb::read ? POLLIN : POLLOUT;
+    const bool reads = r.what == verb::read || r.what == verb::read_scattered;
+    ours.options = reads ? POLLIN : POLLOUT;
   }
   const int result = execute(ours, false);
   if (result == -EIO && in_background(r)) return no_event;

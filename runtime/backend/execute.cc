@@ -20,6 +20,7 @@
 
 #include "runtime/backend/backend.h"
 #include "runtime/backend/children.h"
+#include "runtime/backend/inherited.h"
 #include "runtime/backend/look_up.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/signals.h"
@@ -38,6 +39,10 @@ const char* path(const request& r) noexcept {
 }
 const sockaddr* name(const request& r) noexcept {
   return at<const sockaddr>(r.address);
+}
+
+bool is_input(verb v) noexcept {
+  return v == verb::read || v == verb::read_scattered;
 }
 
 /// The events of a descriptor now, or, where it may wait, once there are some.
@@ -66,10 +71,20 @@ long read_cached(int descriptor, iovec& part, std::uint64_t offset) noexcept {
 /// is the kernel's -1.
 long transfer(const request& r, std::uint32_t skip, int flags) noexcept {
   iovec part{at<char>(r.address) + skip, r.length - skip};
+  const bool several = r.what == verb::read_scattered || r.what == verb::write_gathered;
   const std::uint64_t offset = r.offset == current_position ? r.offset : r.offset + skip;
-  return ::syscall(r.what == verb::read ? SYS_preadv2 : SYS_pwritev2, r.descriptor, &part, 1ul,
-                   static_cast<unsigned long>(offset),
-                   static_cast<unsigned long>(offset >> 16 >> 16), flags);
+  return ::syscall(
+      is_input(r.what) ? SYS_preadv2 : SYS_pwritev2, r.descriptor,
+      several ? at<iovec>(r.address) : &part, several ? static_cast<unsigned long>(r.length) : 1ul,
+      static_cast<unsigned long>(offset), static_cast<unsigned long>(offset >> 16 >> 16), flags);
+}
+
+/// Several buffers of a regular file move at once, as far as one call goes; only a thread may wait
+/// for that.
+long transfer_several(const request& r, bool may_wait) noexcept {
+  if (may_wait) return transfer(r, 0, 0);
+  errno = EAGAIN;
+  return -1;
 }
 
 /// A regular file: all of it, up to its end or an error; what came before an error is the result.
@@ -102,7 +117,7 @@ long transfer_stream(const request& r, bool may_wait, int flags) noexcept {
     long n = transfer(r, 0, RWF_NOWAIT | flags);
     if (n >= 0 || errno != EOPNOTSUPP) return n;
     if (r.through != nature::stream) return -1;
-    n = poll_for(r.descriptor, r.what == verb::read ? POLLIN : POLLOUT, false);
+    n = poll_for(r.descriptor, is_input(r.what) ? POLLIN : POLLOUT, false);
     if (n < 0) return n;
   }
   const long n = transfer(r, 0, flags);
@@ -214,6 +229,10 @@ long once(const request& r, bool may_wait) noexcept {
       return r.is_file() ? transfer_file(r, may_wait) : transfer_stream(r, may_wait, 0);
     case verb::write:
       return r.is_file() ? transfer_file(r, may_wait) : write_stream(r, may_wait);
+    case verb::read_scattered:
+      return r.is_file() ? transfer_several(r, may_wait) : transfer_stream(r, may_wait, 0);
+    case verb::write_gathered:
+      return r.is_file() ? transfer_several(r, may_wait) : write_stream(r, may_wait);
     case verb::receive:
       return ::recv(fd, at(r.address), r.length, now);
     case verb::send:
@@ -288,6 +307,8 @@ long once(const request& r, bool may_wait) noexcept {
       return has_writer(r);
     case verb::interface_index:
       return interface_index(at<const char>(r.address));
+    case verb::take_inherited:
+      return take_inherited(at<char>(r.address), r.length);
     case verb::watch_signals:
     case verb::take_signal:
     case verb::start_child:
@@ -310,8 +331,10 @@ long once(const request& r, bool may_wait) noexcept {
 short waits_for(const request& r) noexcept {
   switch (r.what) {
     case verb::read:
+    case verb::read_scattered:
       return r.is_file() ? 0 : POLLIN;
     case verb::write:
+    case verb::write_gathered:
       return r.is_file() ? 0 : POLLOUT;
     case verb::receive:
     case verb::receive_message:
@@ -377,7 +400,7 @@ time_point monotonic_now() noexcept {
 bool in_background(const request& r) noexcept {
   const pid_t foreground = ::tcgetpgrp(r.descriptor);  // fails where it is not our terminal
   if (foreground <= 0 || foreground == ::getpgrp()) return false;
-  if (r.what == verb::read) return true;
+  if (is_input(r.what)) return true;
   termios settings{};
   return ::tcgetattr(r.descriptor, &settings) == 0 && (settings.c_lflag & TOSTOP);
 }

@@ -166,13 +166,13 @@ void uring::cancel(turn& t) noexcept {
     following = t.cancel.after(*o);
     if (o->ask.must_finish()) {
       o->unlink();
-    } else if ((o->ask.what == verb::connect || o->ask.what == verb::receive_chunk) &&
+    } else if ((has_no_event(o->ask) || o->ask.what == verb::receive_chunk) &&
                reported_ >= t.limit) {
       continue;  // may wait for a backlog or a chunk, and so end here
     } else if (o->ask.what == verb::receive_chunk &&
                forget_starved(static_cast<std::uint32_t>(o->handle))) {
       leave(t, static_cast<std::uint32_t>(o->handle), -ECANCELED);
-    } else if (o->ask.what == verb::connect && backlogs_.remove(*o)) {
+    } else if (has_no_event(o->ask) && backlogs_.remove(*o)) {
       --inside_;
       report(t, *o, -ECANCELED);
     } else {
@@ -209,8 +209,8 @@ void uring::take_over(turn& t) noexcept {
       if (!to_pool(*o)) full_lanes |= lane;
       continue;
     }
-    if (is_local_connect(r)) {
-      if (reported_ < t.limit) connect_here(t, *o);
+    if (has_no_event(r)) {
+      if (reported_ < t.limit) try_here(t, *o);
       continue;
     }
     const bool by_chunk = r.what == verb::receive_chunk;
@@ -240,7 +240,8 @@ void uring::take_over(turn& t) noexcept {
     s.whose = o;
     s.done = 0;
     s.waiting = polled;
-    s.may_raise = r.what == verb::write && !r.is_file() && !no_signal_flag();
+    s.may_raise = (r.what == verb::write || r.what == verb::write_gathered) && !r.is_file() &&
+                  !no_signal_flag();
     may_raise_ += s.may_raise;
     o->where = operation::place::inside;
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
@@ -252,9 +253,9 @@ void uring::take_over(turn& t) noexcept {
   }
 }
 
-/// A Unix connect never has to wait in the kernel; where the backlog is full, the ring would have a
-/// thread find that out.
-void uring::connect_here(turn& t, operation& o) noexcept {
+/// A Unix connect never has to wait in the kernel, and neither has a datagram for a Unix address;
+/// where there is no room, the ring would have a thread find that out.
+void uring::try_here(turn& t, operation& o) noexcept {
   ++counts_.attempts;
   const int answer = execute(o.ask, false);
   if (answer != -EAGAIN) return report(t, o, answer);

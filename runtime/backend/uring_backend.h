@@ -63,7 +63,7 @@ class uring final : public backend, uring_ring {
   bool crowded() const noexcept;
   unsigned room_for_more() noexcept;
   bool free_slot() noexcept;
-  void connect_here(turn&, operation&) noexcept;
+  void try_here(turn&, operation&) noexcept;
   io_uring_sqe* entry() noexcept;
   void issue(io_uring_sqe*, std::uint32_t) noexcept;
   void put_back(std::uint32_t) noexcept;

@@ -20,6 +20,10 @@ std::uint8_t uring_opcode(verb v) noexcept {
       return IORING_OP_READ;
     case verb::write:
       return IORING_OP_WRITE;
+    case verb::read_scattered:
+      return IORING_OP_READV;
+    case verb::write_gathered:
+      return IORING_OP_WRITEV;
     case verb::receive:
     case verb::receive_chunk:
       return IORING_OP_RECV;
@@ -64,7 +68,8 @@ namespace {
 /// up the loop for as long as others want, and a long copy for as long as it takes.
 bool needs_worker(const request& r) noexcept {
   constexpr std::uint32_t long_copy = 4 << 20;
-  return r.through == nature::shared_device || (r.is_file() && r.length > long_copy);
+  const bool one = r.what == verb::read || r.what == verb::write;
+  return r.through == nature::shared_device || (r.is_file() && (!one || r.length > long_copy));
 }
 
 }  // namespace
@@ -80,6 +85,15 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
       break;
     case verb::write:
       io_uring_prep_write(q, r.descriptor, uring_pointer(r.address), r.length, r.offset);
+      if (!r.is_file()) q->rw_flags = no_signal_flag();
+      if (needs_worker(r)) q->flags |= IOSQE_ASYNC;
+      break;
+    case verb::read_scattered:
+      io_uring_prep_readv(q, r.descriptor, uring_pointer<iovec>(r.address), r.length, r.offset);
+      if (needs_worker(r)) q->flags |= IOSQE_ASYNC;
+      break;
+    case verb::write_gathered:
+      io_uring_prep_writev(q, r.descriptor, uring_pointer<iovec>(r.address), r.length, r.offset);
       if (!r.is_file()) q->rw_flags = no_signal_flag();
       if (needs_worker(r)) q->flags |= IOSQE_ASYNC;
       break;

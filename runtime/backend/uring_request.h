@@ -50,7 +50,13 @@ inline constexpr std::uint32_t most_bytes = 0x7ffff000;
 inline constexpr std::uint32_t attempt_bytes = 64 * 1024;
 
 inline bool is_output(verb v) noexcept {
-  return v == verb::write || v == verb::send || v == verb::send_message || v == verb::send_messages;
+  return v == verb::write || v == verb::write_gathered || v == verb::send ||
+         v == verb::send_message || v == verb::send_messages;
+}
+
+/// A read or write of what is no socket.
+inline bool is_transfer(verb v) noexcept {
+  return v >= verb::read && v <= verb::write_gathered;
 }
 
 /// What the ring can only wait for: the call itself is made here. (And what it says of urgent data is
@@ -64,14 +70,11 @@ inline bool only_polled(const request& r) noexcept {
 inline bool waits_when_asked_again(const request& r) noexcept {
   return !r.is_file() && r.what >= verb::read && r.what <= verb::accept;
 }
-inline bool is_local_connect(const request& r) noexcept {
-  return r.what == verb::connect && uring_pointer<const sockaddr>(r.address)->sa_family == AF_UNIX;
-}
 
 /// The process was in the background of this terminal (issue() then waits until it is no longer).
 /// The terminal has stopped it, and the enter was left; a worker, who hears no signal, got EIO.
 inline bool stopped_in_background(const request& r, int result) noexcept {
-  if (r.is_file() || (r.what != verb::read && r.what != verb::write)) return false;
+  if (r.is_file() || !is_transfer(r.what)) return false;
   return result == -EINTR ||
          (result == -EIO && r.through == nature::shared_device && in_background(r));
 }
@@ -80,7 +83,7 @@ inline bool stopped_in_background(const request& r, int result) noexcept {
 /// started it ends so, without anybody having asked; a thread of ours has to do it.
 inline bool found_no_worker(const request& r, int result) noexcept {
   return r.must_finish() ? result == -ECANCELED || result == -EAGAIN
-                         : result == -ECANCELED && (r.what == verb::read || r.what == verb::write);
+                         : result == -ECANCELED && is_transfer(r.what);
 }
 /// What is done of it cannot be done again.
 inline bool is_taken_by_parts(const request& r) noexcept {

@@ -242,7 +242,7 @@ TEST_P(embedding, WhatABudgetLeftOverIsNotForgotten) {
 
 TEST_P(embedding, AConnectToAFullBacklogGoesOnWhenThereIsRoom) {
   const std::string name = std::string("\0eddy-embedding-", 16) + std::to_string(::getpid());
-  listen_options short_backlog;
+  unix_listen_options short_backlog;
   short_backlog.backlog = 0;
   host h(rt());
   auto listener = unix_listener::bind(name, short_backlog).value();

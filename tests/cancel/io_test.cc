@@ -258,7 +258,7 @@ task<> a_connect_that_is_refused(world&) {
 
 task<> a_connect_that_hangs(world&) {
   const std::string name = std::string(1, '\0') + "eddy.hangs." + std::to_string(::getpid());
-  listen_options options;
+  unix_listen_options options;
   options.backlog = 0;
   auto listener = unix_listener::bind(name, options).value();
   std::vector<unix_stream> waiting;

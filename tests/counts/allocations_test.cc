@@ -218,6 +218,26 @@ TEST_P(allocations, WaitingForADescriptorToBeReadyMakesNone) {
   });
 }
 
+TEST_P(allocations, SeveralBuffersMakeNone) {
+  run([&]() -> task<> {
+    auto [near, far] = unix_stream::pair().value();
+    auto [reader, writer] = make_pipe().value();
+    const std::uint64_t made = co_await of([&]() -> task<> {
+      std::array<char, 16> first{};
+      std::array<char, 300> second{};
+      const std::array<const_buffer, 2> out{const_buffer(first), const_buffer(second)};
+      const std::array<mutable_buffer, 2> in{mutable_buffer(second), mutable_buffer(first)};
+      co_await ok(near.write(out));
+      co_await ok(far.read(in));
+      co_await ok(writer.write(out));
+      co_await ok(reader.read(in));
+      co_await ok(write_all(near, first, second));
+      co_await ok(far.read(in));
+    });
+    EXPECT_EQ(made, 0u);
+  });
+}
+
 TEST_P(allocations, AnAnyStreamIsOneAndACallMakesNone) {
   run([&]() -> task<> {
     auto [one, other] = unix_stream::pair().value();

@@ -165,6 +165,28 @@ TEST_P(system_call_counts, AWaitForADescriptorCostsTwoOrSix) {
               static_cast<double>(ours) / requests, t.here.text().c_str());
 }
 
+TEST_P(system_call_counts, AWriteOfSeveralBuffersCostsOne) {
+  const traced t = trace([](runtime& rt) {
+    eddy::run(rt, []() -> task<> {
+      auto both = unix_stream::pair().value();
+      std::array<char, 1000> head{};
+      std::array<char, 3000> body{};
+      const std::array<const_buffer, 2> out{const_buffer(head), const_buffer(body)};
+      for (unsigned i = 0; i < requests + 10; ++i) {
+        if (i == 10) count_from_here();
+        co_await ok(both.first.write(out));
+        co_await ok(write_all(both.first, head, body));
+        while (both.second.try_read(body)) {
+        }
+      }
+      count_to_here();
+    });
+  });
+  EXPECT_EQ(t.here.of(SYS_sendmsg), 2 * requests) << t.here.text();
+  EXPECT_EQ(t.here.of(SYS_recvfrom), 4 * requests) << t.here.text();
+  EXPECT_EQ(t.here.total(), 6 * requests) << t.here.text();
+}
+
 TEST_P(system_call_counts, ABatchOfDatagramsCostsOne) {
   const traced t = trace([](runtime& rt) {
     eddy::run(rt, []() -> task<> {

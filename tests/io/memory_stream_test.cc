@@ -86,7 +86,7 @@ TEST_P(MemoryStreamTest, SeveralBuffersAreOne) {
     EXPECT_EQ(std::string_view(first.data(), 2), "ab");
     EXPECT_EQ(std::string_view(second.data(), 6), "cdefgh");
     n = co_await near.write(std::span<const const_buffer>());
-    EXPECT_EQ(n.value_or(1), 0u);
+    EXPECT_EQ(n.error(), std::errc::invalid_argument);
     n = co_await far.read(std::span<const mutable_buffer>());
     EXPECT_EQ(n.error(), std::errc::invalid_argument);
   });

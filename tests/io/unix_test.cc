@@ -83,7 +83,7 @@ TEST_P(UnixTest, BadPathsAreReported) {
 TEST_P(UnixTest, AConnectWaitsForRoomInTheBacklog) {
   run(
       [](std::string at) -> task<void> {
-        listen_options one;
+        unix_listen_options one;
         one.backlog = 0;
         unix_listener listener = unix_listener::bind(at, one).value();
         std::vector<join_handle<result<unix_stream>>> connecting;
@@ -108,7 +108,7 @@ TEST_P(UnixTest, AConnectThatWaitsCanBeCancelled) {
   for (const moment at : moments) {
     run(
         [at](std::string where) -> task<void> {
-          listen_options one;
+          unix_listen_options one;
           one.backlog = 0;
           const unix_listener listener = unix_listener::bind(where, one).value();
           const result<unix_stream> first = co_await unix_stream::connect(where);

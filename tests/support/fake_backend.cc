@@ -159,6 +159,7 @@ int fake_backend::answer(const request& r) {
   switch (r.what) {  // what needs no descriptor
     case verb::nothing:
     case verb::forget:
+    case verb::take_inherited:
       return 0;
     case verb::call:
       return at<int(void*)>(r.address)(at<void>(r.offset));
@@ -208,6 +209,17 @@ int fake_backend::answer(const request& r) {
       if (o->content) return transfer_file(r, *o);
       if (o->is_bell) return !std::exchange(o->rings, false) ? -EAGAIN : static_cast<int>(r.length);
       return r.what == verb::read ? receive(*o, r, false) : send(*o, r, false);
+    case verb::read_scattered:
+    case verb::write_gathered: {
+      if (o->content) return -ENOSYS;
+      msghdr all{};
+      all.msg_iov = at<iovec>(r.address);
+      all.msg_iovlen = r.length;
+      request as_message = r;
+      as_message.address = reinterpret_cast<std::uintptr_t>(&all);
+      return r.what == verb::read_scattered ? receive(*o, as_message, true)
+                                            : send(*o, as_message, true);
+    }
     case verb::receive:
       return o->mode == S_IFSOCK ? receive(*o, r, false) : -ENOTSOCK;
     case verb::send:
@@ -360,6 +372,7 @@ int fake_backend::set_or_get_option(object& o, const request& r) {
   int number = 0;
   if (r.options == SOL_SOCKET && r.second == SO_TYPE) number = o.type;
   if (r.options == SOL_SOCKET && r.second == SO_DOMAIN) number = o.domain;
+  if (r.options == SOL_SOCKET && r.second == SO_ACCEPTCONN) number = o.backlog != 0;
   std::string given =
       value.empty() ? std::string(reinterpret_cast<const char*>(&number), sizeof number) : value;
   give_address(given, at<void>(r.address), *at<std::uint32_t>(r.offset));
@@ -580,6 +593,7 @@ int fake_backend::send_datagram(object& o, const std::string& to, std::string by
   object_pointer other = name == bound_.end() ? nullptr : name->second.lock();
   const int size = static_cast<int>(bytes.size());
   if (!other && o.domain == AF_UNIX) return name == bound_.end() ? -ENOENT : -ECONNREFUSED;
+  if (other && o.domain == AF_UNIX && other->datagrams.size() >= most_datagrams) return -EAGAIN;
   if (!other || other->type != SOCK_DGRAM || other->datagrams.size() >= most_datagrams) return size;
   if (!other->peer.empty() && key_of(other->peer) != key_of(o.local)) return size;
   other->datagrams.emplace_back(o.local, std::move(bytes));
