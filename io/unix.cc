@@ -11,6 +11,16 @@ constexpr io_kind connect_kind = make_io_kind("unix_stream::connect", io_slot::w
 
 }  // namespace
 
+void detail::socket_file::remove() noexcept {
+  if (!of_) return;
+  request r;
+  r.what = verb::leave_path;
+  r.address = address_of(of_->path.c_str());
+  r.offset = address_of(&of_->made);
+  ask_here(r);  // (Where that fails, it is in the way of nobody who replaces what is stale.)
+  of_.reset();
+}
+
 detail::connect_awaitable<unix_stream> unix_stream::connect(std::string_view path) {
   const auto to = socket_address::from_path(path);
   return connect_awaitable<unix_stream>(connect_kind, to ? *to : socket_address(),
@@ -36,10 +46,19 @@ result<unix_listener> unix_listener::bind(std::string_view path,
   const int number = make_socket(at->family(), stream_type);
   if (number < 0) return from_errno(-number);
   detail::descriptor socket(number, detail::descriptor::kind::stream);
-  int answer = bind_socket(socket, *at);
-  if (answer >= 0) answer = listen_on(socket, options.backlog);
-  if (answer < 0) return from_errno(-answer);
-  return unix_listener(std::move(socket));
+  listening_path how;
+  how.backlog = options.backlog;
+  how.permissions = options.permissions;
+  how.replace_stale = options.replace_stale;
+  request r;
+  r.what = verb::listen_at;
+  r.address = address_of(at->data());
+  r.length = at->size();
+  r.offset = address_of(&how);
+  if (const int answer = socket.ask(r); answer < 0) return from_errno(-answer);
+  unix_listener made(std::move(socket));
+  if (how.replace_stale && how.process) made.file_ = socket_file(std::string(path), how);
+  return made;
 }
 
 result<unix_listener> unix_listener::adopt(int number) noexcept {

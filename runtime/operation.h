@@ -53,6 +53,8 @@ enum class verb : std::uint8_t {
   socket,       // descriptor: domain, options: type, length: protocol -> the new descriptor
   bind,         // address: sockaddr*, length
   listen,       // length: backlog
+  listen_at,    // a Unix socket; address: sockaddr*, length, offset: address of a listening_path
+  leave_path,   // address: path, offset: address of the listening_path -> 0: its file is gone
   local_name,   // address: sockaddr*, offset: address of its std::uint32_t length
   peer_name,    // address: sockaddr*, offset: address of its std::uint32_t length
   set_option,   // options: level, second: name, address, length
@@ -116,6 +118,16 @@ inline constexpr int nature_bits = 3;
 inline constexpr int offsets = 4;  ///< a device that can be read and written by offset as well
 inline constexpr int pipe = 8;     ///< a pipe, named or not
 }  // namespace examined
+
+/// How a Unix socket listens at a path, and which file that has made.
+struct listening_path {
+  std::int32_t backlog = 0;
+  std::uint32_t permissions = 0;  ///< of the file; 0: by the umask
+  bool replace_stale = false;     ///< take over what nobody listens at
+  std::int32_t process = 0;       // of whom the file is; 0: there is none
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
 
 /// The threads of the pool on which work runs. A lane has threads of its own, so that slow name
 /// look-ups cannot stop file reads. (`streams`: what can be read or written by waiting only.)

@@ -41,6 +41,7 @@
 #include <eddy/io/halves.h>
 #include <eddy/io/inherited.h>
 #include <eddy/io/memory_stream.h>
+#include <eddy/io/owned_descriptor.h>
 #include <eddy/io/pipe.h>
 #include <eddy/io/process.h>
 #include <eddy/io/process_options.h>
@@ -53,6 +54,7 @@
 #include <eddy/io/terminal.h>
 #include <eddy/io/udp.h>
 #include <eddy/io/unix.h>
+#include <eddy/io/unix_datagram.h>
 
 #include <eddy/runtime/backend_kind.h>
 #include <eddy/runtime/callback.h>

@@ -147,9 +147,11 @@ class close_wait : public io_wait {
   }
   eddy::result<void> await_resume() const noexcept;
 
+ protected:
+  void begin_close() noexcept;
+
  private:
   friend class descriptor;
-  void begin_close() noexcept;
   void proceed() noexcept;
   void closed_with(int answer) noexcept;
   static void run_in_close_phase(work*) noexcept;

@@ -24,6 +24,7 @@
 #include "runtime/backend/look_up.h"
 #include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/signals.h"
+#include "runtime/backend/socket_file.h"
 #include "runtime/backend/terminals.h"
 
 namespace eddy::detail {
@@ -311,6 +312,8 @@ long once(const request& r, bool may_wait) noexcept {
       return take_inherited(at<char>(r.address), r.length);
     case verb::watch_signals:
     case verb::take_signal:
+    case verb::listen_at:
+    case verb::leave_path:
     case verb::start_child:
     case verb::take_child:
     case verb::signal_child:
@@ -359,6 +362,8 @@ short waits_for(const request& r) noexcept {
   if (r.what == verb::look_up) return ask_resolver(*at<name_query>(r.address));
   if (r.what == verb::watch_signals) return watch_signals(r);
   if (r.what == verb::take_signal) return take_signal(r.descriptor);
+  if (r.what == verb::listen_at) return listen_at(r);
+  if (r.what == verb::leave_path) return leave_path(r);
   if (r.what == verb::start_child) return start_child(*at<child_order>(r.address));
   if (r.what == verb::take_child) return take_child(r);
   if (r.what == verb::signal_child) return signal_child(r);

@@ -397,6 +397,17 @@ TEST_P(SocketsDeathTest, TryingBesideOneInFlightAborts) {
                "^eddy: a second operation .*tcp_stream::read");
 }
 
+TEST_P(SocketsDeathTest, TryingWhereChunksAreReadAborts) {
+  EXPECT_DEATH(run([]() -> task<void> {
+                 auto [near, far] = co_await tcp_pair();
+                 const chunk_stream chunks = near.chunks();
+                 EXPECT_TRUE(near.try_write("the other way is free"));
+                 std::array<char, 10> buffer;
+                 EXPECT_FALSE(near.try_read(buffer));
+               }),
+               "^eddy: a stream is read after its chunks");
+}
+
 // ---- Aborting ----
 
 TEST_P(SocketsTest, AnAbortedConnectionIsReset) {

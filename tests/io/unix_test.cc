@@ -1,6 +1,11 @@
 // Unix stream sockets on every backend.
 #include "tests/support/io_test.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <algorithm>
 #include <array>
 
 namespace eddy::test {
@@ -52,6 +57,176 @@ TEST_P(UnixTest, APathConnects) {
       path("socket"));
 }
 
+// ---- The file of a listener ----
+
+bool is_there(const std::string& at) {
+  struct stat status{};
+  return ::lstat(at.c_str(), &status) == 0;
+}
+
+unix_listen_options replacing() {
+  unix_listen_options o;
+  o.replace_stale = true;
+  return o;
+}
+
+/// What a program leaves that was killed.
+void leave_stale(const std::string& at, int type = SOCK_STREAM) {
+  const int s = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+  const socket_address name = socket_address::from_path(at).value();
+  EXPECT_EQ(::bind(s, static_cast<const sockaddr*>(name.data()), name.size()), 0);
+  EXPECT_EQ(type == SOCK_STREAM ? ::listen(s, 1) : 0, 0);
+  ::close(s);
+}
+
+TEST_P(UnixTest, AStalePathIsTakenOverAndGoesWithItsListener) {
+  run(
+      [](std::string at) -> task<void> {
+        for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+          leave_stale(at, type);
+          EXPECT_EQ(unix_listener::bind(at).error(), std::errc::address_in_use);
+          unix_listener listener = unix_listener::bind(at, replacing()).value();
+          auto accepting = spawn(listener.accept());
+          const result<unix_stream> near = co_await unix_stream::connect(at);
+          EXPECT_TRUE(near);
+          const result<unix_stream> far = co_await accepting;
+          EXPECT_TRUE(far);
+          // It is in use now
+          EXPECT_EQ(unix_listener::bind(at, replacing()).error(), std::errc::address_in_use);
+          const result<unix_stream> probe = co_await listener.accept();
+          EXPECT_TRUE(probe);
+          const result<void> closed = co_await listener.close();
+          EXPECT_TRUE(closed);
+          EXPECT_FALSE(is_there(at));
+        }
+        {
+          const unix_listener one = unix_listener::bind(at, replacing()).value();
+        }
+        EXPECT_FALSE(is_there(at));
+        unix_listener one = unix_listener::bind(at, replacing()).value();
+        unix_listener two = std::move(one);
+        one = unix_listener::bind(at + "2", replacing()).value();
+        EXPECT_TRUE(is_there(at));
+        one = std::move(two);
+        EXPECT_TRUE(is_there(at) && !is_there(at + "2"));
+        ::close(one.release());
+        EXPECT_TRUE(is_there(at)) << "given away, it stays";
+        EXPECT_FALSE(is_there(at + ".lock"));
+      },
+      path("socket"));
+}
+
+TEST_P(UnixTest, OnlyWhatNobodyListensAtIsTakenOver) {
+  run(
+      [](std::string at) -> task<void> {
+        // A backlog that is full is a server's
+        unix_listen_options one;
+        one.backlog = 0;
+        unix_listener full = unix_listener::bind(at, one).value();
+        const result<unix_stream> first = co_await unix_stream::connect(at);
+        EXPECT_TRUE(first);
+        EXPECT_EQ(unix_listener::bind(at, replacing()).error(), std::errc::address_in_use);
+        const result<unix_stream> accepted = co_await full.accept();
+        EXPECT_TRUE(accepted);
+        EXPECT_TRUE(co_await full.close());
+        // Whatever else has that name
+        const std::string file = at + ".file";
+        ::close(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        EXPECT_EQ(unix_listener::bind(file, replacing()).error(), std::errc::address_in_use);
+        EXPECT_TRUE(is_there(file));
+        const std::string link = at + ".link";
+        EXPECT_EQ(::symlink(at.c_str(), link.c_str()), 0);
+        EXPECT_EQ(unix_listener::bind(link, replacing()).error(), std::errc::address_in_use);
+        EXPECT_TRUE(is_there(link));
+        // A datagram socket that is used
+        const int s = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const socket_address name = socket_address::from_path(at + ".dgram").value();
+        EXPECT_EQ(::bind(s, static_cast<const sockaddr*>(name.data()), name.size()), 0);
+        EXPECT_EQ(unix_listener::bind(at + ".dgram", replacing()).error(),
+                  std::errc::address_in_use);
+        ::close(s);
+        EXPECT_FALSE(is_there(at + ".lock"));
+      },
+      path("socket"));
+}
+
+TEST_P(UnixTest, ANewOnesFileStays) {
+  run(
+      [](std::string at) -> task<void> {
+        unix_listener old = unix_listener::bind(at, replacing()).value();
+        EXPECT_EQ(::unlink(at.c_str()), 0);
+        const unix_listener other = unix_listener::bind(at).value();
+        EXPECT_TRUE(co_await old.close());
+        EXPECT_TRUE(is_there(at));
+        const result<unix_stream> near = co_await unix_stream::connect(at);
+        EXPECT_TRUE(near);
+        // A child that ends takes nothing with it
+        unix_listener ours = unix_listener::bind(at + "2", replacing()).value();
+        const pid_t child = ::fork();
+        if (child == 0) {
+          {
+            const unix_listener gone = std::move(ours);
+          }
+          ::_exit(0);
+        }
+        EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+        EXPECT_TRUE(is_there(at + "2"));
+      },
+      path("socket"));
+}
+
+TEST_P(UnixTest, OfSeveralStartersOneListens) {
+  const std::string at = path("socket");
+  for (int round = 0; round < 50; ++round) {
+    leave_stale(at);
+    int gate[2];     // all begin when the parent closes it,
+    int answers[2];  // say what came of it,
+    int held[2];     // and keep it until all have
+    for (int* both : {gate, answers, held}) ASSERT_EQ(::pipe2(both, O_CLOEXEC), 0);
+    constexpr int starters = 4;
+    for (int i = 0; i < starters; ++i) {
+      if (::fork() != 0) continue;
+      ::close(gate[1]);
+      ::close(held[1]);
+      char byte = 0;
+      static_cast<void>(!::read(gate[0], &byte, 1));
+      auto listener = unix_listener::bind(at, replacing());
+      const bool in_use = !listener && listener.error() == std::errc::address_in_use;
+      byte = listener ? 'L' : in_use ? 'u' : '?';
+      static_cast<void>(!::write(answers[1], &byte, 1));
+      static_cast<void>(!::read(held[0], &byte, 1));
+      ::_exit(0);
+    }
+    ::close(gate[1]);
+    std::string said;
+    for (int i = 0; i < starters; ++i) {
+      char byte = 0;
+      EXPECT_EQ(::read(answers[0], &byte, 1), 1);
+      said += byte;
+    }
+    std::sort(said.begin(), said.end());
+    EXPECT_EQ(said, "Luuu") << round;
+    EXPECT_FALSE(is_there(at + ".lock"));
+    for (const int d : {gate[0], answers[0], answers[1], held[0], held[1]}) ::close(d);
+    for (int i = 0; i < starters; ++i) EXPECT_GT(::wait(nullptr), 0);
+    ::unlink(at.c_str());
+  }
+}
+
+TEST_P(UnixTest, TheFileHasThePermissionsThatWereAsked) {
+  run(
+      [](std::string at) -> task<void> {
+        unix_listen_options o;
+        o.permissions = 0620;
+        const unix_listener listener = unix_listener::bind(at, o).value();
+        struct stat status{};
+        EXPECT_EQ(::lstat(at.c_str(), &status), 0);
+        EXPECT_EQ(status.st_mode & 0777, 0620u);
+        co_return;
+      },
+      path("socket"));
+}
+
 TEST_P(UnixTest, AnAbstractNameIsNoFile) {
   run([]() -> task<void> {
     const std::string name = std::string("\0eddy test ", 11) + std::to_string(::getpid());
@@ -76,6 +251,10 @@ TEST_P(UnixTest, BadPathsAreReported) {
         EXPECT_EQ(unix_listener::bind(nowhere + "/x").error(),
                   std::errc::no_such_file_or_directory);
         EXPECT_EQ(unix_listener::bind(std::string(200, 'x')).error(), std::errc::filename_too_long);
+        EXPECT_EQ(unix_listener::bind(std::string(108, 'x')).error(), std::errc::filename_too_long);
+        EXPECT_EQ(unix_listener::bind(std::string("a\0b", 3)).error(), std::errc::invalid_argument);
+        const result<unix_stream> cut = co_await unix_stream::connect(std::string("a\0b", 3));
+        EXPECT_EQ(cut.error(), std::errc::invalid_argument);
       },
       path("nowhere"));
 }

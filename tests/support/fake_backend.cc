@@ -160,6 +160,7 @@ int fake_backend::answer(const request& r) {
     case verb::nothing:
     case verb::forget:
     case verb::take_inherited:
+    case verb::leave_path:
       return 0;
     case verb::call:
       return at<int(void*)>(r.address)(at<void>(r.offset));
@@ -246,6 +247,16 @@ int fake_backend::answer(const request& r) {
       return 0;
     case verb::bind:
       return bind(*o, address_at(r));
+    case verb::listen_at: {
+      auto& how = *at<listening_path>(r.offset);
+      const auto there = bound_.find(key_of(address_at(r)));
+      const object_pointer other = there == bound_.end() ? nullptr : there->second.lock();
+      if (there != bound_.end() && how.replace_stale && !(other && other->backlog))
+        bound_.erase(there);
+      if (const int answer = bind(*o, address_at(r)); answer < 0) return answer;
+      o->backlog = static_cast<std::uint32_t>(std::max(how.backlog, 1));
+      return 0;
+    }
     case verb::listen:
       name_itself(*o);
       o->backlog = std::max<std::uint32_t>(r.length, 1);
