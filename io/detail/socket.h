@@ -5,6 +5,7 @@
 #include <eddy/runtime/detail/language.h>
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <source_location>
 #include <utility>
@@ -16,13 +17,23 @@
 
 namespace eddy {
 
-/// How a TCP listener listens.
+struct unix_listen_options;
+
+/// How a TCP listener listens; a Unix listener takes its backlog.
 struct listen_options {
   int backlog = 4096;  ///< connections that wait for accept(); the system may have a lower limit
   bool reuse_address = true;  ///< the port may be bound at once after a server's end
   /// Several listeners share the port, and the kernel spreads the connections
   bool reuse_port = false;
   bool v6_only = false;  ///< an IPv6 listener takes no IPv4
+
+  /// (A template: what it gives is not complete here.)
+  template <std::same_as<unix_listen_options> U>
+  operator U() const noexcept {
+    U options;
+    options.backlog = backlog;
+    return options;
+  }
 };
 
 /// How to connect.

@@ -287,7 +287,7 @@ TEST_P(UnixTest, AConnectThatWaitsCanBeCancelled) {
   for (const moment at : moments) {
     run(
         [at](std::string where) -> task<void> {
-          unix_listen_options one;
+          listen_options one;  // (of TCP: its backlog counts)
           one.backlog = 0;
           const unix_listener listener = unix_listener::bind(where, one).value();
           const result<unix_stream> first = co_await unix_stream::connect(where);
