@@ -43,6 +43,7 @@ enum class verb : std::uint8_t {
   list,            // descriptor: a directory; address, length  -> bytes of struct dirent64; 0: no more
   rename,          // address: from, offset: address of to
   remove,          // address: path, options: AT_REMOVEDIR or 0
+  send_file,       // descriptor: a socket, O_NONBLOCK; second: a file; offset, length -> how many bytes it took; 0: the file's end
   make_directory,  // address: path, length: permissions
 
   look_up,  // address: a detail::name_query, which has the answer, too -> 0
@@ -62,6 +63,7 @@ enum class verb : std::uint8_t {
   shutdown,     // options: SHUT_…
   pair,         // descriptor: domain, options: type, address: int[2]
   pipe,         // options: O_ flags, address: int[2]
+  duplicate,    // -> another descriptor of the same open file
   forget,       // what is known here of the descriptor: it is given away, or has come from elsewhere -> 0
   wall_timer,   // offset: nanoseconds since 1970 -> a descriptor that is readable from then on, by the wall clock
   file_flags,   // options: 0: read O_ flags -> them; else set them (F_SETFL)

@@ -47,6 +47,7 @@
 #include <eddy/io/process_options.h>
 #include <eddy/io/ready.h>
 #include <eddy/io/resolve.h>
+#include <eddy/io/send_file.h>
 #include <eddy/io/serve.h>
 #include <eddy/io/signals.h>
 #include <eddy/io/socket_address.h>

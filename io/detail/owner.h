@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -13,6 +14,7 @@
 #include <eddy/io/buffer.h>
 #include <eddy/io/chunks.h>
 #include <eddy/io/detail/descriptor.h>
+#include <eddy/io/detail/file_send.h>
 #include <eddy/io/detail/several.h>
 #include <eddy/io/detail/socket.h>
 #include <eddy/io/detail/whole.h>
@@ -166,6 +168,12 @@ class writing : public Base {
   /// of that has left the kernel.
   void abort() noexcept { this->abort_now(S::names::resets); }
 
+  /// (for send_file)
+  file_send send_file_whole(int file, std::uint64_t offset, std::uint64_t length)
+    requires(Base::is_socket)
+  {
+    return file_send(this->of_, file, offset, length);
+  }
   /// (for write_all)
   using moves_whole = S;
   whole_transfer write_whole(const_buffer b) {

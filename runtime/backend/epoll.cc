@@ -596,7 +596,7 @@ int epoll_backend::ask(const request& r) noexcept {
   const int result = execute(r, false);
   if (result < 0) return result;
   if (r.what == verb::socket || r.what == verb::accept || r.what == verb::open ||
-      r.what == verb::wall_timer)
+      r.what == verb::duplicate || r.what == verb::wall_timer)
     is_new(result);
   if (r.what == verb::pair || r.what == verb::pipe) {
     const int* both =

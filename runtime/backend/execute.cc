@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,6 +138,16 @@ long write_stream(const request& r, bool may_wait) noexcept {
   return n;
 }
 
+/// (The kernel has no way to be told.)
+long send_file(const request& r) noexcept {
+  pipe_signal held;
+  held.block();
+  auto offset = static_cast<off_t>(r.offset);
+  const long n = ::sendfile(r.descriptor, r.second, &offset, r.length);
+  held.unblock();
+  return n;
+}
+
 /// Starts to connect, or says how that goes on: 0, EINPROGRESS, EALREADY, …
 long start_connect(const request& r) noexcept {
   long n = ::connect(r.descriptor, name(r), r.length);
@@ -261,6 +272,8 @@ long once(const request& r, bool may_wait) noexcept {
                                  at<struct statx>(r.offset))
                        : ::statx(fd, "", options | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
                                  at<struct statx>(r.offset));
+    case verb::send_file:
+      return send_file(r);
     case verb::sync:
       return r.options == 1 ? ::fdatasync(fd) : ::fsync(fd);
     case verb::truncate:
@@ -296,6 +309,8 @@ long once(const request& r, bool may_wait) noexcept {
       return ::socketpair(fd, options | ours, 0, at<int>(r.address));
     case verb::pipe:
       return ::pipe2(at<int>(r.address), options | O_CLOEXEC | O_NONBLOCK);
+    case verb::duplicate:
+      return ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
     case verb::forget:
       return 0;
     case verb::wall_timer:

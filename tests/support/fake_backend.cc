@@ -238,6 +238,18 @@ int fake_backend::answer(const request& r) {
       return connect(*o, r);
     case verb::ready:
       return ready(*o, r.options);
+    case verb::duplicate:
+      return add(o->shared_from_this());
+    case verb::send_file: {
+      object* file = find(r.second);
+      if (!file || !file->content) return file ? -EINVAL : -EBADF;
+      const std::string& bytes = file->content->bytes;
+      const std::string part = r.offset < bytes.size() ? bytes.substr(r.offset, r.length) : "";
+      request some = r;
+      some.address = reinterpret_cast<std::uintptr_t>(part.data());
+      some.length = static_cast<std::uint32_t>(part.size());
+      return part.empty() ? 0 : send(*o, some, false);
+    }
     case verb::sync:
       return o->content ? 0 : -EINVAL;
     case verb::truncate:
