@@ -43,7 +43,7 @@ enum class verb : std::uint8_t {
   list,            // descriptor: a directory; address, length  -> bytes of struct dirent64; 0: no more
   rename,          // address: from, offset: address of to
   remove,          // address: path, options: AT_REMOVEDIR or 0
-  send_file,       // descriptor: a socket, O_NONBLOCK; second: a file; offset, length -> how many bytes it took; 0: the file's end
+  send_file,       // descriptor: an O_NONBLOCK socket; second: a file; offset, length  -> bytes; 0: its end
   make_directory,  // address: path, length: permissions
 
   look_up,  // address: a detail::name_query, which has the answer, too -> 0
