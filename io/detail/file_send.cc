@@ -11,7 +11,7 @@ namespace eddy::detail {
 
 namespace {
 
-constexpr io_kind send_kind =
+constexpr io_kind file_send_kind =
     make_io_kind("send_file", io_slot::writing, true, &file_send_wait::reported);
 
 // A thread of the pool is held no longer than this takes to be read.
@@ -27,7 +27,7 @@ int refusal(int file, std::uint64_t offset, std::uint64_t length) noexcept {
 
 file_send_wait::file_send_wait(descriptor& socket, int file, std::uint64_t offset,
                                std::uint64_t length) noexcept
-    : io_wait(&socket, send_kind, {}, refusal(file, offset, length)),
+    : io_wait(&socket, file_send_kind, {}, refusal(file, offset, length)),
       file_(file),
       offset_(offset),
       left_(length) {}
