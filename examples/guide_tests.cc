@@ -1,4 +1,4 @@
-// Guide, 26: GoogleTest tests whose bodies are tasks, each on both backends.
+// Guide, 27: GoogleTest tests whose bodies are tasks, each on both backends.
 #include <eddy/eddy.h>
 #include <eddy/testing/gtest.h>
 
