@@ -144,7 +144,7 @@ class words {
     for (std::size_t begin = 0; begin <= path.size();) {
       const std::size_t end = std::min(path.find(':', begin), path.size());
       std::string folder(path.substr(begin, end - begin));
-      if (folder.empty()) folder = ".";
+      if (folder.empty()) folder += '.';
       found_.push_back(folder + '/' + *o.program);
       begin = end + 1;
     }
