@@ -122,7 +122,7 @@ struct backend_parts {
   mailbox& inbox;
   pool& workers;
   unsigned ring_entries = 256;
-  std::size_t chunk_size = 64 * 1024;  ///< of what receive_chunk receives into, and their number
+  std::size_t chunk_size = 65536;  ///< of what receive_chunk receives into, and their number
   unsigned chunk_count = 64;
 };
 

@@ -336,10 +336,9 @@ long once(const request& r, bool may_wait) noexcept {
     case verb::terminal_size:
     case verb::begin_raw:
     case verb::end_raw:
-      break;  // execute() asks those who know of them
     case verb::receive_chunk:
     case verb::give_back:
-      break;  // each backend has chunks of its own
+      break;  // execute() asks those who know of them; each backend has chunks of its own
   }
   errno = ENOSYS;
   return -1;

@@ -43,7 +43,9 @@ terminated path_in(const sockaddr_un& name, std::size_t size) noexcept {
 /// it, which goes with the lock: who waited for one that has gone begins anew.
 class path_lock {
  public:
-  explicit path_lock(terminated path) noexcept : name_(path) { std::strcat(name_.text, ".lock"); }
+  explicit path_lock(terminated path) noexcept : name_(path) {
+    std::memcpy(name_.text + std::strlen(name_.text), ".lock", sizeof ".lock");
+  }
   path_lock(const path_lock&) = delete;
   path_lock& operator=(const path_lock&) = delete;
   ~path_lock() {

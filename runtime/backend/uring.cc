@@ -366,12 +366,11 @@ void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   const request& r = s.whose->ask;
   if (r.through == nature::shared_device && !s.waiting && (s.waiting = in_background(r)))
     s.done = std::max(s.done, patience);
-  if (r.what == verb::ready) {
-    uring_prepare(*q, r);
-  } else if (s.waiting && s.done++ >= patience) {
+  const bool waits = s.waiting && r.what != verb::ready;
+  if (waits && s.done++ >= patience) {
     const std::size_t n = std::min<std::size_t>(s.done - patience, std::size(pauses)) - 1;
     io_uring_prep_timeout(q, const_cast<__kernel_timespec*>(&pauses[n]), 0, 0);
-  } else if (s.waiting) {
+  } else if (waits) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
   } else if (s.done && r.is_file()) {
     uring_prepare(*q, rest_of(r, s.done));
