@@ -31,13 +31,7 @@
 
 #include <eddy/runtime/detail/abort.h>
 
-#include "runtime/backend/backlog.h"
-#include "runtime/backend/chunk_pool.h"
-#include "runtime/backend/pipe_signal.h"
 #include "runtime/backend/uring_abi.h"
-#include "runtime/backend/uring_host.h"
-#include "runtime/backend/uring_request.h"
-#include "runtime/backend/uring_setup.h"
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
 
@@ -98,11 +92,11 @@ uring::uring(const backend_parts& parts, const uring_limits& limits)
 uring::~uring() {
   if (::getpid() == process_) {
     io_uring_queue_exit(&ring);
+    if (chunk_ring_) ::munmap(chunk_ring_, chunk_ring_entries_ * sizeof(io_uring_buf));
   } else {
     ::close(ring.ring_fd);  // after a fork: the ring's memory is not mapped here, perhaps other is
   }
   ::close(doorbell_);
-  if (chunk_ring_) ::munmap(chunk_ring_, chunk_ring_entries_ * sizeof(io_uring_buf));
 }
 
 // ---- run()
@@ -153,6 +147,7 @@ void uring::issue_again(turn& t) noexcept {
     } else if (q) {
       issue(q, i);
     } else {
+      ++counts_.attempts;
       const int answer = receive_here(o);
       answer == -EAGAIN ? put_back(i) : leave(t, i, answer);
       feed_starved();
@@ -220,7 +215,7 @@ void uring::take_over(turn& t) noexcept {
     }
     // (All or nothing, so that one which finds no room afterwards is listed as before.)
     const bool polled = only_polled(r) || (by_chunk && !chunk_ring_);
-    if ((few || polled) && !by_chunk && !full && reported_ < t.limit && worth_an_attempt(r)) {
+    if ((few || polled) && !full && reported_ < t.limit && worth_an_attempt(r)) {
       ++counts_.attempts;
       const int answer = execute(r, false);
       if (answer != -EAGAIN) {
