@@ -4,8 +4,8 @@ import pathlib
 import re
 import sys
 
-LIBRARY = r'(runtime|coro|io|include)/'
-PUBLIC = r'(runtime|coro|io|include)/(?!backend/).*\.h$'
+LIBRARY = r'(runtime|coro|io|simulation|include)/'
+PUBLIC = r'(runtime|coro|io|simulation|include)/(?!backend/).*\.h$'
 CODE = r'.*\.(h|cc|c)$'
 LINES_MAX = 700
 COLUMNS_MAX = 120
@@ -30,7 +30,7 @@ BANS = [
     (CODE, r'\r', 'lines end with \\n'),
     (CODE, r'\bNULL\b', 'nullptr'),
 ]
-FOLDERS = ('runtime', 'coro', 'io', 'testing', 'include', 'tests', 'bench', 'examples')
+FOLDERS = ('runtime', 'coro', 'io', 'testing', 'simulation', 'include', 'tests', 'bench', 'examples')
 
 
 def check(path, text):

@@ -1,0 +1,2 @@
+// The world's time.
+#include "simulation/world/world.h"
