@@ -256,7 +256,7 @@ backend& loop::need_backend() {
                             std::clamp<std::size_t>(o.options.chunk_size, 1, most_of_a_chunk),
                             chunk_count()};
   if (o.factory) {
-    o.kernel = o.factory(parts);
+    o.kernel = o.factory(parts, o.factory_context);
     o.live = backend_kind::simulated;
     o.reason = "a backend of the program's own making";
     bind();

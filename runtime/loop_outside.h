@@ -79,6 +79,7 @@ struct loop::outside {
   mailbox inbox;
   pool workers;
   backend_factory factory = nullptr;  // null: choose_backend
+  void* factory_context = nullptr;
   std::unique_ptr<backend> kernel;
   backend_kind live{};
   std::string reason;

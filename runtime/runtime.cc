@@ -407,11 +407,13 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
   return true;
 }
 
-void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&)) noexcept {
+void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&, void*),
+                       void* context) noexcept {
   outside_->factory = make;
+  outside_->factory_context = context;
 }
-void use_backend(runtime& rt, backend_factory make) noexcept {
-  loop_of(rt).use_backend(make);
+void use_backend(runtime& rt, backend_factory make, void* context) noexcept {
+  loop_of(rt).use_backend(make, context);
 }
 }  // namespace detail
 

@@ -131,8 +131,8 @@ std::unique_ptr<backend> make_uring_backend(const backend_parts&);
 std::unique_ptr<backend> make_epoll_backend(const backend_parts&);
 
 /// Makes the runtime, whose backend must not have been made yet, use one of its own making: a
-/// simulation, a test's fake.
-using backend_factory = std::unique_ptr<backend> (*)(const backend_parts&);
-void use_backend(runtime&, backend_factory) noexcept;
+/// simulation, a test's. `context` is handed on to `make`.
+using backend_factory = std::unique_ptr<backend> (*)(const backend_parts&, void* context);
+void use_backend(runtime&, backend_factory make, void* context = nullptr) noexcept;
 
 }  // namespace eddy::detail

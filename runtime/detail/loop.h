@@ -204,7 +204,8 @@ class loop {
   void send(work& w) noexcept;
   /// How other threads may know this loop, also when it is gone.
   std::shared_ptr<guard_block> address() const noexcept;
-  void use_backend(std::unique_ptr<backend> (*)(const backend_parts&)) noexcept;
+  void use_backend(std::unique_ptr<backend> (*make)(const backend_parts&, void*),
+                   void* context) noexcept;
 
   /// Aborts unless the caller is on this loop's thread (and in the process that made it).
   void check_thread() const noexcept;

@@ -264,7 +264,7 @@ TEST_P(full_rings, MoreCompletionsAtOnceThanTheQueueHoldsAllArrive) {
   const auto rt = std::make_unique<runtime>();
   if (GetParam() == "io_uring") {
     detail::use_backend(
-        *rt, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
+        *rt, [](const detail::backend_parts& parts, void*) -> std::unique_ptr<detail::backend> {
           detail::uring_limits limits;
           limits.completion_entries = 16;
           detail::backend_parts small{parts.inbox, parts.workers, 8};
@@ -274,7 +274,7 @@ TEST_P(full_rings, MoreCompletionsAtOnceThanTheQueueHoldsAllArrive) {
           return made;
         });
   } else {
-    detail::use_backend(*rt, [](const detail::backend_parts& parts) {
+    detail::use_backend(*rt, [](const detail::backend_parts& parts, void*) {
       auto made = detail::make_epoll_backend(parts);
       parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
                                  made.get());

@@ -24,7 +24,7 @@ class counting_backend;
 counting_backend* last_counting = nullptr;
 std::string counted_name;
 
-std::unique_ptr<detail::backend> make_fake(const detail::backend_parts& parts) {
+std::unique_ptr<detail::backend> make_fake(const detail::backend_parts& parts, void* /*context*/) {
   auto made = std::make_unique<fake_backend>(&parts.inbox, parts.chunk_size, parts.chunk_count);
   last_fake = made.get();
   return made;
@@ -34,7 +34,7 @@ std::unique_ptr<detail::backend> make_by_name(const std::string& name,
                                               const detail::backend_parts& parts) {
   if (name == "io_uring") return detail::make_uring_backend(parts);
   if (name == "epoll") return detail::make_epoll_backend(parts);
-  if (name == "fake") return make_fake(parts);
+  if (name == "fake") return make_fake(parts, nullptr);
   throw std::invalid_argument("no backend is called " + name);
 }
 
@@ -90,7 +90,7 @@ std::unique_ptr<runtime> make_counted_runtime(const std::string& backend, runtim
   counted_name = backend;
   auto made = std::make_unique<runtime>(options);
   detail::use_backend(
-      *made, [](const detail::backend_parts& parts) -> std::unique_ptr<detail::backend> {
+      *made, [](const detail::backend_parts& parts, void*) -> std::unique_ptr<detail::backend> {
         auto counting = std::make_unique<counting_backend>(make_by_name(counted_name, parts));
         parts.workers.set_doorbell(
             [](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); }, counting.get());
