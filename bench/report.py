@@ -36,7 +36,7 @@ class Row:
     """A line of the report: what is measured, and what it shall reach."""
 
     def __init__(self, number, suite, name, title, unit="ns", ratio=None, most=None, above=None,
-                 key=None, figure=None, limits=None, cores=1, load=None, server=(), costs=False):
+                 key=None, figure=None, limits=None, cores=1, load=None, server=(), costs=False, beside=None):
         self.number, self.suite, self.name, self.title, self.unit = number, suite, name, title, unit
         # ours / limit shall not be above this; of two: the better backend, the other
         self.ratio = ratio if ratio is None or isinstance(ratio, tuple) else (ratio, ratio)
@@ -49,6 +49,9 @@ class Row:
         self.load = load  # arguments for load/load: the program is a server
         self.server = server  # arguments for that server
         self.costs = costs  # CPU and system calls are reported too
+        self.beside = beside  # the limit is what our own row of this name takes, on the same backend
+        if beside:
+            self.limits = {backend: (backend,) for backend in BACKENDS}
 
     def run(self):
         """What is executed once for all rows that are equal in this."""
@@ -151,6 +154,15 @@ ROWS = [
     Row("17", "datagrams", "datagram_segments", "UDP of 1,200 B, 54 cut and joined by the kernel, each", ratio=1.15, costs=True),
     Row("18", "children", "child", "start of /bin/true, and its end", ratio=1.10, costs=True),
     Row("18", "children", "child_of_1g", "the same, of a process that holds 1 GiB", ratio=1.10, costs=True),
+    Row("19", "send_file", "send_file_1m", "send_file of 1 MiB, cached, over TCP: the sender's CPU", ratio=1.05,
+        figure="send_file_1m.cpu", costs=True),
+    Row("20", "copy_both_ways", "copy_64k", "copy_both_ways, 64 KiB each way: the proxy's CPU", ratio=1.10,
+        figure="copy_64k.cpu", costs=True),
+    Row("21", "connect", "connect_address", "TCP connect, accept, and the end of both", ratio=1.25, costs=True),
+    Row("21", "connect", "connect_numeric", "connect(host, port) of an address, beside the connect above", ratio=1.05,
+        beside="connect_address", costs=True),
+    Row("22", "signals", "signal", "a signal to who waits for next()", ratio=1.3, costs=True),
+    Row("22", "signals", "signal_raised", "a signal, and then next()", ratio=1.3, costs=True),
 ]
 
 
@@ -192,6 +204,8 @@ class Contender:
 
     def runs(self, row):
         """Is it compared in this row, and can it be run?"""
+        if row.beside and self.is_limit:
+            return False
         return not self.is_limit or not self.variant or not row.limits or \
             any(self.variant in variants for variants in row.limits.values())
 
@@ -443,6 +457,17 @@ def measure(rows, suites, rounds, runner, quick):
     return printed, rounds
 
 
+def figures_for(row, rows, printed):
+    """The figures of a row, with those of the row that is its limit."""
+    figures = figures_of(printed[row.run()], row.figure)
+    if row.beside:
+        for other in rows:
+            if other.name == row.beside:
+                own = figures_of(printed[other.run()], other.figure)
+                figures |= {f"limit {label}": own[label] for label in BACKENDS if label in own}
+    return figures
+
+
 def figures_of(printed, figure):
     """{label: [the figure of each round, or None]} of those that have it."""
     found = {label: [float(lines[figure]) if lines and figure in lines else None for lines in values]
@@ -638,7 +663,7 @@ def main():
     before, started = load(), time.monotonic()
     runner = Runner(options.build, scale, options.realtime, failures)
     printed, rounds = measure(rows, suites, rounds, runner, options.quick)
-    table = [summary(row, figures_of(printed[row.run()], row.figure)) for row in rows]
+    table = [summary(row, figures_for(row, rows, printed)) for row in rows]
     tables = load_table(rows, printed) + cost_table(rows, suites, printed, runner, not options.quick)
     compiler, flags = compiled_with(options.build)
     head = ["#", "what", "io_uring", "÷ limit", "epoll", "÷ limit", "limit", "reach", "reached",
