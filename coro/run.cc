@@ -6,9 +6,7 @@
 
 namespace eddy::detail {
 
-void run_main(runtime& rt, main_chain& main) {
-  loop& l = loop_of(rt);
-  const running_scope running(l);
+void begin_main(loop& l, main_chain& main) {
   root& tasks = root::of(l);
   l.begin_run();
   main.home = &l;
@@ -23,8 +21,15 @@ void run_main(runtime& rt, main_chain& main) {
   if (!main.done && !main.leaf) body_was_not_compiled();  // neither ended nor at a co_await
 #endif
   l.drain();
+}
+
+void run_main(runtime& rt, main_chain& main) {
+  loop& l = loop_of(rt);
+  const running_scope running(l);
+  begin_main(l, main);
   l.run_while_held();
 
+  const root& tasks = root::of(l);
   std::string waiting;
   if (tasks.foreground()) {
     // Nothing is pending, yet tasks wait: nothing can ever wake them. Everything is cancelled, and
@@ -33,7 +38,7 @@ void run_main(runtime& rt, main_chain& main) {
     const last_words kept(waiting.c_str());  // one of the destructors may end the program
     l.begin_stop();
     l.run_while_held();
-    if (tasks.foreground()) tasks.stop(true);
+    if (tasks.foreground()) l.tasks->stop(true);
     l.run_while_held();
     l.last_words = nullptr;  // said below
     if (tasks.foreground()) misuse("a deadlock that cannot be unwound", waiting.c_str());

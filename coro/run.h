@@ -34,6 +34,8 @@ struct main_chain : chain {
   bool done = false;
 };
 
+/// Main's first steps, in a running_scope: for who drives several loops on one thread.
+void begin_main(loop&, main_chain& main);
 /// Runs the loop until main and everything that was spawned have ended; throws deadlock, and what
 /// nobody joined.
 void run_main(runtime& rt, main_chain& main);

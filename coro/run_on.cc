@@ -22,6 +22,8 @@ duration run_on_base::patience_ = std::chrono::seconds(10);
 constinit const wait_type run_on_base::wait{wait_work, "run_on", &cancel_wait, nullptr};
 
 void run_on_base::send_request(loop& home) noexcept {
+  if (home.is_host() || loop_of(other_side).is_host())
+    misuse("run_on between simulated hosts: they share nothing but their network");
   here = &home;
   home.foreign_started(waiter_of(*this).of->background);
   request.type = &request_type;

@@ -62,6 +62,7 @@ class finally_awaiter : public scope<finally_awaiter<A, F>, A, true> {
   };
   /// True: it has ended at once.
   bool start_cleanup() noexcept {
+    if (this->above().home->is_abandoned()) return true;
     try {
       // stop_requested() is false in the callable, too.
       const running_as_none no_task(*this->above().home);

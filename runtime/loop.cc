@@ -23,6 +23,7 @@ namespace eddy::detail {
 // that is loaded while threads run finds 64 bytes with each of them, and may be gone before they are.
 constinit thread_local loop* current_loop = nullptr;
 constinit thread_local frame_pool* frames_of_thread = &no_frames;
+constinit thread_local backend* world_without_loop = nullptr;
 
 // ---- What the tick asks ------------------------------------------------------------------------
 
@@ -82,6 +83,11 @@ void loop::run_list(work_list<>& list, work_list<>& snapshot) noexcept {
 
 void loop::run_while_held() {
   while (holds() || mail_waits()) tick(true);
+}
+
+bool loop::step() {
+  tick(false);
+  return holds() || mail_waits();
 }
 
 bool loop::run_one_tick(bool may_sleep) {
@@ -412,7 +418,7 @@ void loop::end_run() {
   outside& o = *outside_;
   if (!o.inbox.empty())
     sort_mail();  // the stop request's own item comes out; posts stay for the next run
-  stopping_ = false;
+  stopping_ = ends_background_ = false;
   if (tasks) tasks->run_ended();
   // (One that is on its way now counts for the next run: its item must not be sent twice.)
   if (std::exchange(o.stop_taken, false)) o.stop_sent.store(false, std::memory_order_release);
@@ -432,10 +438,15 @@ bool loop::run_tasks_to_end() {
   return !left();
 }
 
-void loop::end_background() {
-  if (!tasks || tasks->foreground() || !background_tasks) return;
+bool loop::stop_background() {
+  if (!tasks || tasks->foreground() || !background_tasks) return false;
+  ends_background_ = true;
   tasks->stop_background();
-  if (!run_tasks_to_end())
+  return true;
+}
+
+void loop::end_background() {
+  if (stop_background() && !run_tasks_to_end())
     misuse("background tasks that cannot be ended", tasks->describe().c_str());
 }
 
@@ -605,7 +616,8 @@ loop::~loop() {
 namespace eddy {
 
 time_point now() noexcept {
-  return detail::current_loop ? detail::current_loop->now() : detail::monotonic_now();
+  if (detail::current_loop) return detail::current_loop->now();
+  return detail::world_without_loop ? detail::world_without_loop->now() : detail::monotonic_now();
 }
 
 time_point clock::now() noexcept {

@@ -108,6 +108,7 @@ struct loop::outside {
   std::uint64_t thread = 0;    // whose loop it is
   native_stack stack;          // that thread's
   bool hosted = false;         // a host polls the native handle between our ticks
+  bool of_host = false;        // its machine is a simulated one
   bool bound = false;          // it has run, or its backend was made: the thread is final
   unsigned forks = 0;          // how often this process had been forked when the loop was made
   loop* next_bound = nullptr;  // in the list behind loop::find

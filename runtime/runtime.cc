@@ -20,6 +20,8 @@ namespace detail {
 void loop::outside::send(work& w) noexcept {
   if (forks != fork_count())
     misuse("a runtime that was made before fork() is used in the child process");
+  if (of_host && thread != this_thread())
+    misuse("another thread posts to a simulated host: what threads do is not the same twice");
   const int kept = errno;
   senders.fetch_add(1, std::memory_order_relaxed);  // (published by the push)
   if (inbox.push(w)) kernel->wake();                // it slept, so it has a backend
@@ -407,6 +409,9 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
   return true;
 }
 
+void loop::become_host() noexcept {
+  is_host_ = outside_->of_host = true;
+}
 void loop::use_backend(std::unique_ptr<backend> (*make)(const backend_parts&, void*),
                        void* context) noexcept {
   outside_->factory = make;
@@ -418,6 +423,55 @@ void use_backend(runtime& rt, backend_factory make, void* context) noexcept {
 }  // namespace detail
 
 // ---- The end -----------------------------------------------------------------------------------
+
+namespace detail {
+
+/// They stay where they are, with nothing to do.
+void loop::silence_callbacks() {
+  outside& o = *outside_;
+  std::vector<callback> dropped;  // (what they have caught may drop others when it goes)
+  const auto silence = [&dropped](callback& f) {
+    dropped.push_back(std::exchange(f, callback([] {})));
+  };
+  const auto silence_work = [&silence](work& w) {
+    if (w.type == &posted_type || w.type == &next_tick_type || w.type == &immediate_type)
+      silence(static_cast<callback_work&>(w).run_it);
+  };
+  if (!o.inbox.empty()) sort_mail();
+  for (const work_queue* queue : {&microtasks_, &postponed_, &o.posts}) {
+    for (work* w = queue->front(); w; w = queue->after(*w)) silence_work(*w);
+  }
+  for (linked_work* w = immediates_.front(); w; w = immediates_.after(*w)) silence_work(*w);
+  for (auto& phase : o.hooks) {
+    for (hook_node* node = phase.front(); node; node = phase.after(*node)) silence(node->run_it);
+  }
+  for (std::size_t slot = 0; slot < o.timer_slots; ++slot) {
+    callback_timer& t = o.timer_of(slot);
+    if (!t.armed() && !t.is_linked()) continue;
+    if (t.armed()) --callback_timers_;
+    cancel_timer(t, false);
+    dropped.push_back(std::move(t.run_it));
+    o.free_callback_timer(t);
+  }
+  o.on_error = [](const std::exception_ptr&) {};
+}
+
+void loop::abandon() {
+  const running_scope running_here(*this);
+  abandoned_ = stopping_ = ends_background_ = true;
+  silence_callbacks();
+  refill_budget();
+  const auto left = [this] { return tasks && tasks->foreground() + background_tasks != 0; };
+  for (int round = 0; round < 2 && left(); ++round) {
+    tasks->abandon();
+    while (step() && left()) continue;
+  }
+  if (left()) misuse("an abandoned host's tasks cannot be ended", tasks->describe().c_str());
+  while (operations_ | pool_work_ | closing_count_) step();
+  clear_failure();
+}
+
+}  // namespace detail
 
 runtime::~runtime() {
   loop& l = *loop_;

@@ -30,7 +30,8 @@ void resumed_twice(void*) noexcept {
 }
 
 void check_wake(const loop& home) noexcept {
-  if (home.is_mine()) return;
+  if (home.is_mine() && !(home.is_host() && current_loop)) return;
+  if (home.is_mine()) misuse("a simulated host uses a task, lock or channel of another");
   misuse("a task is woken or cancelled on a thread that is not its own (use post or run_on)");
 }
 

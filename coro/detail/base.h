@@ -34,7 +34,7 @@ inline void note_await([[maybe_unused]] loop& l,
 /// Resumes (or unwinds) `p`. What follows from it waits at the base until the loop drains.
 inline void step(loop& l, promise_base& p) noexcept {
   l.running = p.of;
-  if (p.unwinding) [[unlikely]] {
+  if (p.unwinding != promise_base::unwound::no) [[unlikely]] {
     unwind(&p);
   } else {
     note_await(l, p.where);
@@ -66,7 +66,7 @@ inline void resume_next(promise_base& p) noexcept {
   current_loop->next_frame = &p;
 }
 inline void unwind_next(promise_base& p) noexcept {
-  p.unwinding = true;
+  p.unwinding = promise_base::unwound::stopped;
   current_loop->next_frame = &p;
 }
 /// The frame has ended: go on in whoever awaits it. (Not where it was started inline: that one sees
@@ -129,16 +129,16 @@ inline void make_ready(work& w) noexcept {
 }
 /// To the microtask queue, to be unwound.
 inline void make_stopped(work& w) noexcept {
-  waiter_of(w).unwinding = true;
+  waiter_of(w).unwinding = promise_base::unwound::stopped;
   make_ready(w);
 }
 /// Has the wait been stopped, and not yet been unwound?
 inline bool is_stopped(const work& w) noexcept {
-  return waiter_of(w).unwinding;
+  return waiter_of(w).unwinding == promise_base::unwound::stopped;
 }
 /// A wait whose result owns nothing may still be stopped between ready and resumed.
 inline void stop_ready(work& w) noexcept {
-  waiter_of(w).unwinding = true;
+  waiter_of(w).unwinding = promise_base::unwound::stopped;
 }
 
 // `wait_type::cancel` of what stands in a list until it has what it waits for: it is taken out, and

@@ -45,8 +45,12 @@ struct promise_base {
   };
   ending end = ending::none;
   bool inline_start = true;  ///< whoever started us is still below us on the native stack
-  /// The base's next visit destroys from here outwards, instead of resuming
-  bool unwinding = false;
+  /// Does the base's next visit destroy from here outwards, instead of resuming?
+  enum class unwound : unsigned char {
+    no,
+    stopped,    ///< what it waits for was stopped
+    abandoned,  ///< its host has died, whatever it waits for (loop::abandon)
+  } unwinding = unwound::no;
 
   void end_with(std::exception_ptr e) noexcept {
     note_place_of_error(*this);

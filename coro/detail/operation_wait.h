@@ -45,7 +45,7 @@ inline void resume_operation(work* w) noexcept {
   auto& o = *static_cast<operation_wait*>(static_cast<operation*>(static_cast<linked_work*>(w)));
   promise_base& p = waiter_of(o);
   if (o.result == -ECANCELED && o.cancel_asked && !o.closed && p.of->stop_requested)
-    p.unwinding = true;
+    p.unwinding = promise_base::unwound::stopped;
   resume_wait(w);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include <eddy/coro/detail/base.h>
@@ -78,6 +79,41 @@ void no_value(spawned_base& s) {
   misuse("a joined task's value is taken twice");
 }
 
+// ---- What waits --------------------------------------------------------------------------------
+
+namespace {
+
+/// Calls `f(chain, depth)` for this one and all below it that wait, each before what is below.
+/// (With a list of its own: scopes may nest 10^5 deep.)
+template <class F>
+void for_each_waiting(const chain& outermost, F f) {
+  struct level {
+    const chain* of;
+    std::size_t depth;
+  };
+  std::vector<level> left{{&outermost, 0}};
+  while (!left.empty()) {
+    const level at = left.back();
+    left.pop_back();
+    if (!at.of->leaf || at.of->end != ending::none) continue;
+    f(*at.of, at.depth);
+    const auto visit = wait_type_of(*at.of->leaf).visit;
+    if (!visit) continue;
+    struct below {
+      std::vector<level>& to;
+      std::size_t depth;
+    } inside{left, at.depth + 1};
+    const auto first = static_cast<std::ptrdiff_t>(left.size());
+    visit(*at.of->leaf, &inside, [](void* x, const chain& inner) {
+      const auto& b = *static_cast<below*>(x);
+      b.to.push_back({&inner, b.depth});
+    });
+    std::reverse(left.begin() + first, left.end());
+  }
+}
+
+}  // namespace
+
 // ---- The root ----------------------------------------------------------------------------------
 
 root::root(loop& home) noexcept : home_(home) {
@@ -115,7 +151,11 @@ void root::child_ended(task_owner& owner, spawned_base& child) noexcept {
   self.home_.background_tasks -= child.background;
   if (child.end == ending::error) child.link_sibling(self.failed_);
   // Main, whose locals the spawned tasks may use, is asked when those have ended.
-  if (owner.stopping && !owner.live && self.main_) request_stop(*self.main_);
+  if (owner.stopping && !owner.live && self.main_) {
+    ask_list asked(self.abandoned_);
+    asked.ask(*self.main_);
+    asked.run();
+  }
 }
 
 void root::stop(bool forced) noexcept {
@@ -132,6 +172,23 @@ void root::stop_background() noexcept {
   for (spawned_base* s = children.first(); s; s = children.after(*s)) {
     if (s->background) asked.ask(*s);
   }
+  asked.run();
+}
+
+/// (All frames that there are: none is made any more, and one that is marked does not go on.)
+void root::abandon() noexcept {
+  const bool again = std::exchange(abandoned_, true);
+  const auto mark = [again](const chain& c, std::size_t) {
+    for (promise_base* p = &waiter_of(*c.leaf); p; p = p->parent)
+      p->unwinding = promise_base::unwound::abandoned;
+    if (again && !wait_type_of(*c.leaf).visit) make_stopped(*c.leaf);
+  };
+  if (main_) for_each_waiting(*main_, mark);
+  for (const spawned_base* s = children.first(); s; s = children.after(*s))
+    for_each_waiting(*s, mark);
+  ask_list asked(true);
+  children.ask_children(asked);
+  if (main_ && !children.live) asked.ask(*main_);
   asked.run();
 }
 
@@ -198,39 +255,17 @@ void destroyed_under(const work& leaf, const char* sentence) noexcept {
   misuse(sentence, subject.c_str(), on_its_way);
 }
 
-/// (With a list of its own: scopes may nest 10^5 deep.)
 void describe(std::string& out, const chain& c, const char* title) {
   constexpr std::size_t deepest_indent = 16;
-  struct level {
-    const chain* of;
-    std::size_t depth;
-  };
-  std::vector<level> left{{&c, 0}};
-  while (!left.empty()) {
-    const level at = left.back();
-    left.pop_back();
-    if (!at.of->leaf || at.of->end != ending::none) continue;
-    const work& leaf = *at.of->leaf;
-    if (at.depth) {
+  for_each_waiting(c, [&](const chain& at, std::size_t depth) {
+    if (depth) {
       out += '\n';
-      out.append(2 + 4 * std::min(at.depth, deepest_indent), ' ');
+      out.append(2 + 4 * std::min(depth, deepest_indent), ' ');
     } else {
       out += title;
     }
-    describe_wait(out, leaf);
-    if (const auto visit = wait_type_of(leaf).visit) {
-      struct below {
-        std::vector<level>& to;
-        std::size_t depth;
-      } inside{left, at.depth + 1};
-      const auto first = static_cast<std::ptrdiff_t>(left.size());
-      visit(leaf, &inside, [](void* x, const chain& inner) {
-        const auto& b = *static_cast<below*>(x);
-        b.to.push_back({&inner, b.depth});
-      });
-      std::reverse(left.begin() + first, left.end());
-    }
-  }
+    describe_wait(out, *at.leaf);
+  });
 }
 
 }  // namespace eddy::detail

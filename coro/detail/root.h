@@ -163,6 +163,7 @@ class root final : public task_root {
 
   void stop(bool forced) noexcept override;
   void stop_background() noexcept override;
+  void abandon() noexcept override;
   void run_ended() noexcept override {
     children.stopping = false;
     children.watched = task_owner::watch::none;
@@ -188,6 +189,7 @@ class root final : public task_root {
   friend spawned_base;
   loop& home_;
   chain* main_ = nullptr;
+  bool abandoned_ = false;
   frame_pool frames_;
   // Tasks that failed and whose handles are still there, a ring: the handles may outlive the
   // runtime.

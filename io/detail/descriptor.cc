@@ -305,6 +305,8 @@ int descriptor::tell_world(const request& r) const noexcept {
 
 void descriptor::belong_to(loop& l) noexcept {
   if (world_of(l) != world_) {
+    if (l.is_host())
+      misuse("a simulated host uses a stream, listener or file of another, or of the kernel");
     if (used_)
       misuse(
           "a stream, listener or file is used in another runtime than that of its first operation");

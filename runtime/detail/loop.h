@@ -49,6 +49,10 @@ class task_root {
   virtual void stop_background() noexcept = 0;
   /// A run has ended: tasks spawned from now on begin again.
   virtual void run_ended() noexcept = 0;
+  /// From here on no frame goes on, each is destroyed when what it waits for has ended: main's when
+  /// the spawned tasks have. Called again where nothing is pending any more: what is left then waits
+  /// for something that nobody can end, and goes without it.
+  virtual void abandon() noexcept = 0;
   /// The check phase, every few thousand ticks: memory that is far above need goes back.
   virtual void give_back_surplus() noexcept = 0;
   /// One line for each task that waits: what for, and where.
@@ -83,6 +87,9 @@ class loop {
     if (!microtasks_.empty()) [[unlikely]]
       run_microtasks();
   }
+  /// For who drives several loops on one thread (the simulation), in a running_scope: one tick, which
+  /// does not sleep. Is there a reason to go on?
+  bool step();
   /// What is ready outside of a tick (main's first steps) has a tick's budget.
   void refill_budget() noexcept;
   /// Is there a reason to go on: something pending, or tasks waiting for what is pending in the
@@ -182,7 +189,10 @@ class loop {
   /// The beginning of a run: an explicit choice of backend is made now (throws), a stop asked for
   /// earlier counts.
   void begin_run();
-  /// The end of everything in the foreground: background tasks are cancelled and waited for.
+  /// The end of everything in the foreground: background tasks are asked to stop. False: there are
+  /// none.
+  bool stop_background();
+  /// The same, and waits for them.
   void end_background();
   /// The end of a run: clears a stop that was asked for, and rethrows what failed.
   void end_run();
@@ -193,6 +203,16 @@ class loop {
   /// The runtime's end: cancels and waits for every task; says on stderr what does not end, and
   /// aborts.
   void finish_tasks();
+
+  /// The host of this loop dies: its tasks and callbacks go without another line of their code but
+  /// destructors, whose requests reach nobody. The backend reports at once what is inside.
+  void abandon();
+  /// For what would begin something of its own when it is stopped (finally).
+  bool is_abandoned() const noexcept { return abandoned_; }
+  /// From now on it stands for a machine of its own among others on this thread (the simulation):
+  /// what one has, no other may use.
+  void become_host() noexcept;
+  bool is_host() const noexcept { return is_host_; }
 
   // For runtime.cc.
   void run_callback_timer(callback_timer& t) noexcept;
@@ -256,6 +276,7 @@ class loop {
   void poll(bool may_sleep);
   bool must_poll() const noexcept;
   bool has_only_postponed() const noexcept;
+  void silence_callbacks();
   void run_check() noexcept;
   void run_closing() noexcept;
   bool run_tasks_to_end();
@@ -297,7 +318,9 @@ class loop {
   std::uint64_t ticks_ = 0;
   bool stopping_ = false;
   bool ends_background_ = false;  // what is pending in the background is waited for
-  bool mail_left_ = false;        // posts or calls that the last poll phase has left, or more
+  bool abandoned_ = false;
+  bool is_host_ = false;
+  bool mail_left_ = false;  // posts or calls that the last poll phase has left, or more
   std::uint32_t id_;
   std::exception_ptr failure_;
   timer_wheel timers_;  // (last of what is hot: it has 4 KiB)
@@ -322,6 +345,10 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept;
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local loop* current_loop;
 /// Its pool of frames.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local frame_pool* frames_of_thread;
+
+/// The world of what runs on this thread where no loop does (a simulated host's pool work): asked for
+/// the time. Null: the kernel's.
+extern constinit thread_local backend* world_without_loop;
 
 /// current_loop; aborts where no runtime runs on this thread.
 [[noreturn]] void no_loop() noexcept;

@@ -124,7 +124,8 @@ struct next_backend {
   static inline std::string name;
   static inline striker* striking = nullptr;
   static inline watched_backend* made = nullptr;
-  static std::unique_ptr<detail::backend> make(const detail::backend_parts& parts, void* /*context*/) {
+  static std::unique_ptr<detail::backend> make(const detail::backend_parts& parts,
+                                               void* /*context*/) {
     std::unique_ptr<detail::backend> inner = name == "io_uring" ? detail::make_uring_backend(parts)
                                              : name == "epoll"  ? detail::make_epoll_backend(parts)
                                                                 : make_fake_backend(parts);
