@@ -123,8 +123,8 @@ class [[nodiscard]] offload_awaitable {
 /// Threads     the function runs on a thread of the pool, the task goes on on its own
 template <class F, class... A>
 auto offload(pool_lane lane, F&& fn, A&&... args) {
-  constexpr detail::fault wrong = detail::fault_of_told_call<false, F, A...>();
-  if constexpr (wrong == detail::fault::none) {
+  constexpr detail::mistake wrong = detail::fault_of_told_call<false, F, A...>();
+  if constexpr (wrong == detail::mistake::none) {
     EDDY_SAFE_TEMPORARY(F);
     (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
     return detail::offload_awaitable<std::decay_t<F>, std::decay_t<A>...>(

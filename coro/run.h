@@ -124,7 +124,7 @@ T run(task<T> main) {
 template <class F, class... A>
   requires(!detail::is_runtime_or_task<F>)
 auto run(runtime& rt, F&& main, A&&... args) {
-  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+  if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
     using T = detail::task_value<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A>...>>;
     std::decay_t<F> callable(std::forward<F>(main));
     std::tuple<std::decay_t<A>...> arguments(std::forward<A>(args)...);
@@ -139,7 +139,7 @@ auto run(runtime& rt, F&& main, A&&... args) {
 template <class F, class... A>
   requires(!detail::is_runtime_or_task<F>)
 auto run(F&& main, A&&... args) {
-  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+  if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
     runtime rt;
     return run(rt, std::forward<F>(main), std::forward<A>(args)...);
   } else {

@@ -190,8 +190,8 @@ class [[nodiscard]] run_on_awaitable {
 /// Threads     the loop here waits as for an operation; a guard holds the loop there
 template <class F, class... A>
 auto run_on(runtime& other, F&& fn, A&&... args) {
-  constexpr detail::fault wrong = detail::fault_of_told_call<true, F, A...>();
-  if constexpr (wrong == detail::fault::none) {
+  constexpr detail::mistake wrong = detail::fault_of_told_call<true, F, A...>();
+  if constexpr (wrong == detail::mistake::none) {
     EDDY_SAFE_TEMPORARY(F);
     (static_cast<void>(sizeof(detail::guarded_argument<A>)), ...);
     return detail::run_on_awaitable<std::decay_t<F>, std::decay_t<A>...>(

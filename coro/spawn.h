@@ -478,7 +478,7 @@ inline constexpr bool is_one_awaitable = sizeof...(A) == 0 && our_awaitable<std:
 template <class F, class... A>
   requires(!detail::is_one_awaitable<F, A...>)
 [[gnu::always_inline]] inline auto spawn(F&& fn, A&&... args) {
-  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+  if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
     return detail::spawn_in(detail::in_root{false}, std::forward<F>(fn), std::forward<A>(args)...);
   } else {
     return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
@@ -492,7 +492,7 @@ auto spawn(A&& aw) {
   if constexpr (!std::is_lvalue_reference_v<A>) {
     return detail::spawn_awaitable_in(detail::in_root{false}, aw);
   } else {
-    return detail::refuse<detail::fault::awaited_lvalue, A>();
+    return detail::refuse<detail::mistake::awaited_lvalue, A>();
   }
 }
 
@@ -500,7 +500,7 @@ auto spawn(A&& aw) {
 template <class F, class... A>
   requires(!detail::is_one_awaitable<F, A...>)
 auto spawn_background(F&& fn, A&&... args) {
-  if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+  if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
     auto handle =
         detail::spawn_in(detail::in_root{true}, std::forward<F>(fn), std::forward<A>(args)...);
     detail::root::of(detail::need_loop()).background_began();
@@ -518,7 +518,7 @@ auto spawn_background(A&& aw) {
     detail::root::of(detail::need_loop()).background_began();
     return handle;
   } else {
-    return detail::refuse<detail::fault::awaited_lvalue, A>();
+    return detail::refuse<detail::mistake::awaited_lvalue, A>();
   }
 }
 

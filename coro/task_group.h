@@ -40,7 +40,7 @@ class task_group : detail::task_owner {
   template <class F, class... A>
     requires(!detail::is_one_awaitable<F, A...>)
   [[gnu::always_inline]] auto spawn(F&& fn, A&&... args) {
-    if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
       return detail::spawn_in(in_group(*this), std::forward<F>(fn), std::forward<A>(args)...);
     } else {
       return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
@@ -52,7 +52,7 @@ class task_group : detail::task_owner {
     if constexpr (!std::is_lvalue_reference_v<A>) {
       return detail::spawn_awaitable_in(in_group(*this), aw);
     } else {
-      return detail::refuse<detail::fault::awaited_lvalue, A>();
+      return detail::refuse<detail::mistake::awaited_lvalue, A>();
     }
   }
 
@@ -61,7 +61,7 @@ class task_group : detail::task_owner {
   template <class F, class... A>
     requires(!detail::is_one_awaitable<F, A...>)
   auto spawn_background(F&& fn, A&&... args) {
-    if constexpr (detail::begin_fault<F, A...> == detail::fault::none) {
+    if constexpr (detail::begin_fault<F, A...> == detail::mistake::none) {
       return detail::spawn_in(in_background(*this), std::forward<F>(fn), std::forward<A>(args)...);
     } else {
       return detail::refuse<detail::begin_fault<F, A...>, F, A...>();
@@ -73,7 +73,7 @@ class task_group : detail::task_owner {
     if constexpr (!std::is_lvalue_reference_v<A>) {
       return detail::spawn_awaitable_in(in_background(*this), aw);
     } else {
-      return detail::refuse<detail::fault::awaited_lvalue, A>();
+      return detail::refuse<detail::mistake::awaited_lvalue, A>();
     }
   }
 

@@ -118,9 +118,9 @@ template <class Listener, class F, class... A>
 EDDY_CORO_WRAPPER auto serve(Listener& listener, const serve_options& options, F&& handler,
                              A&&... args) {
   using stream = detail::accepted_by<Listener>;
-  constexpr detail::fault wrong = detail::begin_fault<F, stream, A...>;
+  constexpr detail::mistake wrong = detail::begin_fault<F, stream, A...>;
   constexpr bool fits = detail::connection_handler<std::decay_t<F>, stream, std::decay_t<A>...>;
-  if constexpr (wrong == detail::fault::kept_by_value || wrong == detail::fault::converted) {
+  if constexpr (wrong == detail::mistake::kept_by_value || wrong == detail::mistake::converted) {
     return detail::refuse<wrong, F, stream, A...>();
   } else if constexpr (fits) {
     EDDY_SAFE_TEMPORARY(F);

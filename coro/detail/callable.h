@@ -162,34 +162,34 @@ inline constexpr bool gives_a_task = gives_a_task_when_called<F, A...>();
 
 // ---- The sentences -----------------------------------------------------------------------------
 
-enum class fault { none, kept_by_value, not_callable, no_task, converted, awaited_lvalue };
+enum class mistake { none, kept_by_value, not_callable, no_task, converted, awaited_lvalue };
 
 /// What is wrong with keeping a callable and arguments (as passed), and calling the one with the
 /// others. Awaits: what it gives is awaited, so what it refers to must live on.
 template <bool Awaits, class F, class... A>
-constexpr fault fault_of_call() {
+constexpr mistake fault_of_call() {
   using kept = std::decay_t<F>;
   if constexpr (!(std::is_constructible_v<kept, F> && ... &&
                   std::is_constructible_v<std::decay_t<A>, A>)) {
-    return fault::kept_by_value;
+    return mistake::kept_by_value;
   } else if constexpr (!std::is_invocable_v<kept&, std::decay_t<A>...>) {
     // (Does the plain call work, or one with names for all?)
     return std::is_invocable_v<kept&, A...> || std::is_invocable_v<kept&, std::decay_t<A>&...>
-               ? fault::kept_by_value
-               : fault::not_callable;
+               ? mistake::kept_by_value
+               : mistake::not_callable;
   } else {
     constexpr bool is_a_task = gives_a_task<kept&, std::decay_t<A>...>;
     constexpr bool refers =
         is_a_task || std::is_reference_v<std::invoke_result_t<kept&, std::decay_t<A>...>>;
-    if (Awaits && !is_a_task) return fault::no_task;
-    return refers && converts_for_a_reference<kept, std::decay_t<A>...>() ? fault::converted
-                                                                          : fault::none;
+    if (Awaits && !is_a_task) return mistake::no_task;
+    return refers && converts_for_a_reference<kept, std::decay_t<A>...>() ? mistake::converted
+                                                                          : mistake::none;
   }
 }
 
 /// What is wrong with `fn(args...)` for spawn and its like, which awaits what it gives?
 template <class F, class... A>
-inline constexpr fault begin_fault = fault_of_call<true, F, A...>();
+inline constexpr mistake begin_fault = fault_of_call<true, F, A...>();
 
 /// What a refused call returns: fits everywhere, so that the sentence stands alone.
 struct refused : awaiter_tag {
@@ -204,19 +204,19 @@ struct refused : awaiter_tag {
 };
 
 /// Says what is wrong, once for each call.
-template <fault What, class... Call>
+template <mistake What, class... Call>
 refused refuse() {
-  static_assert(What != fault::kept_by_value,
+  static_assert(What != mistake::kept_by_value,
                 "arguments are kept by value and moved into the call: pass std::ref(x) for what is "
                 "taken by reference, and std::move(x) for what cannot be copied");
-  static_assert(What != fault::not_callable,
+  static_assert(What != mistake::not_callable,
                 "this cannot be called with these arguments (they are kept by value and moved into "
                 "the call)");
-  static_assert(What != fault::no_task, "what is begun here must give an eddy::task");
-  static_assert(What != fault::converted,
+  static_assert(What != mistake::no_task, "what is begun here must give an eddy::task");
+  static_assert(What != mistake::converted,
                 "an argument is converted for a parameter that only refers to it, and what it is "
                 "converted into dies before the task has run: pass the parameter's own type");
-  static_assert(What != fault::awaited_lvalue,
+  static_assert(What != mistake::awaited_lvalue,
                 "an awaitable is spawned once, as an rvalue: std::move(it)");
   return {};
 }

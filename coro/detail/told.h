@@ -80,7 +80,7 @@ using told_result = decltype(detail::call_told(std::declval<teller<F, A...>&>(),
 
 /// As fault_of_call, with the token.
 template <bool Awaits, class F, class... A>
-constexpr fault fault_of_told_call() {
+constexpr mistake fault_of_told_call() {
   if constexpr (is_told<std::decay_t<F>, std::decay_t<A>...>()) {
     return fault_of_call<Awaits, F, token, A...>();
   } else {
