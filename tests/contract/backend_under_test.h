@@ -25,6 +25,7 @@
 #include "runtime/pool.h"
 #include "tests/support/backends.h"
 #include "tests/support/fake_backend.h"
+#include "tests/support/simulated_world.h"
 #include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
@@ -94,6 +95,7 @@ class backend_under_test {
 #endif
     if (name == "epoll") kernel = detail::make_epoll_backend(parts);
     if (name == "fake") kernel = make_fake_backend(parts);
+    if (name == "simulation") kernel = detail::simulated::make_alone(parts, without_delay());
     workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
                          kernel.get());
   }
@@ -257,13 +259,17 @@ class backend_under_test {
   void raise_signal(int signal) {
     if (auto* fake = dynamic_cast<fake_backend*>(kernel.get())) {
       fake->raise_signal(signal);
+    } else if (auto* machine = detail::simulated::machine_of(kernel.get())) {
+      machine->raise(signal);
     } else {
       ::raise(signal);
     }
   }
   /// A path of this test alone (a fake kernel has a world alone).
   std::string path(const std::string& name) const {
-    return kernel->name() == std::string_view("fake") ? "/tmp/" + name : folder_.file(name);
+    return kernel->name() == std::string_view("fake") || detail::simulated::machine_of(kernel.get())
+               ? "/tmp/" + name
+               : folder_.file(name);
   }
 
   detail::mailbox inbox;

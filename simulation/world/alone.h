@@ -1,0 +1,18 @@
+// One machine in a world of its own, for a runtime that blocks. Private.
+#pragma once
+
+#include <memory>
+
+#include "runtime/backend/backend.h"
+#include "simulation/world/world.h"
+
+namespace eddy::detail::simulated {
+
+/// The world lives as long as the backend. Where nothing can be done, time goes on.
+std::unique_ptr<detail::backend> make_alone(const detail::backend_parts&, const world_options& = {},
+                                            detail::choices* open = nullptr);
+
+/// The machine of a simulated backend. Null: it is another one.
+machine* machine_of(detail::backend*) noexcept;
+
+}  // namespace eddy::detail::simulated
