@@ -20,6 +20,7 @@ constexpr io_kind status_kind = make_io_kind("file_status", io_slot::shared, fal
 constexpr io_kind rename_kind = make_io_kind("rename_file", io_slot::shared, false);
 constexpr io_kind remove_kind = make_io_kind("remove_file", io_slot::shared, false);
 constexpr io_kind copy_kind = make_io_kind("copy_file", io_slot::shared, false);
+constexpr io_kind sync_kind = make_io_kind("sync_directory", io_slot::shared, false);
 constexpr io_kind list_kind = make_io_kind("list_directory", io_slot::shared, false);
 constexpr io_kind make_directory_kind = make_io_kind("make_directory", io_slot::shared, false);
 constexpr io_kind remove_directory_kind = make_io_kind("remove_directory", io_slot::shared, false);
@@ -235,6 +236,13 @@ task<result<std::vector<directory_entry>>> list_directory(std::string path) {
     }
   }
   co_return entries;
+}
+
+task<result<void>> sync_directory(std::string path) {
+  result<descriptor> folder =
+      co_await open_path(sync_kind, std::move(path), O_RDONLY | O_DIRECTORY, 0);
+  if (!folder) co_return folder.error();
+  co_return co_await file_operation<void>(&*folder, sync_kind, asking(verb::sync));
 }
 
 }  // namespace eddy

@@ -98,6 +98,15 @@ task<result<void>> copy_file(std::string from, std::string to);
 /// Lifetime    the path is kept in the task
 task<result<std::vector<directory_entry>>> list_directory(std::string path);
 
+/// Waits until the names in a directory would outlive a loss of power: of what was made, renamed or
+/// removed there. (A file's own sync() says nothing of its name.)
+///
+/// Result      success
+/// Errors      no_such_file_or_directory, not_a_directory, permission_denied, io_error, …
+/// Cancel      stops the task between opening and syncing; a sync that has begun is waited for
+/// Lifetime    the path is kept in the task
+task<result<void>> sync_directory(std::string path);
+
 /// Removes an empty directory.
 ///
 /// Result      success

@@ -17,8 +17,9 @@
 
 namespace eddy {
 
+class simulation;
 namespace detail {
-class machine;
+class host;
 }
 
 /// A host's disk, as an onlooker sees it: what processes of the host would read now, without time,
@@ -35,9 +36,9 @@ class simulated_disk {
   void wipe();
 
  private:
-  friend class detail::machine;
-  explicit simulated_disk(detail::machine& m) noexcept : machine_(&m) {}
-  detail::machine* machine_;
+  friend class detail::host;
+  explicit simulated_disk(detail::host& h) noexcept : host_(&h) {}
+  detail::host* host_;
 };
 
 /// A child process as its program sees it: what process::spawn was given. Its streams are closed with
@@ -91,10 +92,11 @@ class simulated_host {
   simulated_disk& disk() noexcept;
 
  private:
-  friend class detail::machine;
-  explicit simulated_host(detail::machine& m) noexcept : machine_(&m) {}
+  friend class detail::host;
+  friend class simulation;
+  explicit simulated_host(detail::host& h) noexcept : host_(&h) {}
   ~simulated_host() = default;
-  detail::machine* machine_;
+  detail::host* host_;
 };
 
 }  // namespace eddy

@@ -149,6 +149,7 @@ class simulation {
     }
     return [main, args...] { return detail::start_main<F, A...>(main, args...); };
   }
+  detail::driver& hosts();
   simulated_host& add(std::string name, detail::host_main, bool client);
   std::uint64_t up_to(std::uint64_t most, std::string_view label);
   bool run_while(bool (*goes_on)(void*), void* context, duration limit);

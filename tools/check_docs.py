@@ -3,7 +3,7 @@
 
 A docstring in a public header that begins with "Awaits" or has a line Result or Cancel describes an awaitable, and has
 all four of Result, Errors, Cancel, Lifetime. A ```cpp block in README.md or docs/guide.md is a file of examples/, byte for
-byte, and each examples/guide_*.cc stands in the guide.
+byte, and each examples/guide_*.cc stands in the guide; docs/simulation.md and examples/simulat*.cc the same.
 """
 import pathlib
 import re
@@ -68,11 +68,12 @@ def main():
                     bad.append(f'{path.relative_to(root)}:{line}: the docstring lacks {", ".join(missing)}')
     examples = {p.read_text(): p.name for p in (root / 'examples').glob('*.cc')}
     blocks = {}
-    for name in ('README.md', 'docs/guide.md'):
+    for name in ('README.md', 'docs/guide.md', 'docs/simulation.md'):
         blocks[name] = code_blocks((root / name).read_text()) if (root / name).exists() else []
         bad += [f'{name}: a code block is no file of examples/:\n{b}' for b in blocks[name] if b not in examples]
-    bad += [f'docs/guide.md: lacks examples/{name}' for text, name in sorted(examples.items(), key=lambda e: e[1])
-            if name.startswith('guide_') and text not in blocks['docs/guide.md']]
+    for start, document in (('guide_', 'docs/guide.md'), ('simulat', 'docs/simulation.md')):
+        bad += [f'{document}: lacks examples/{name}' for text, name in sorted(examples.items(), key=lambda e: e[1])
+                if name.startswith(start) and text not in blocks[document]]
     print('\n'.join(bad) or f'{awaitables} awaitables documented, {sum(map(len, blocks.values()))} blocks compiled')
     sys.exit(bool(bad))
 

@@ -26,6 +26,11 @@ bool disk::node::is_file() const noexcept {
 }
 
 disk::disk(machine& home) : home_(home) {
+  wipe();
+}
+
+void disk::wipe() {
+  unsynced_.clear();
   root_ = make_node(S_IFDIR | 0755);
   root_->parent = root_;
   const auto add = [this](const node_pointer& folder, const char* name, std::uint32_t mode) {

@@ -65,6 +65,8 @@ class disk {
 
   void sync(node&);
   void lose_power();
+  /// As it was when it was new.
+  void wipe();
 
   const node_pointer& root() const noexcept { return root_; }
 

@@ -497,6 +497,17 @@ TEST_P(FileTest, ListingSaysWhyItCannot) {
       file_with("content"), path(""));
 }
 
+TEST_P(file_test, ADirectoryIsSyncedByItsPath) {
+  run(
+      [](std::string folder, std::string name) -> task<> {
+        EXPECT_TRUE(co_await sync_directory(folder));
+        EXPECT_EQ((co_await sync_directory(name)).error(), std::errc::not_a_directory);
+        EXPECT_EQ((co_await sync_directory(folder + "/none")).error(),
+                  std::errc::no_such_file_or_directory);
+      },
+      path(""), file_with("content"));
+}
+
 TEST_P(FileTest, AFileIsCopied) {
   std::string content(1'000'000, 'x');
   std::iota(content.begin(), content.end(), '\0');
