@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -55,12 +56,15 @@ TEST_P(AdoptingTest, AListenerIsReleasedAndAdopted) {
     EXPECT_EQ(first.local_address().family(), 0);
     EXPECT_EQ(first.release(), -1);
     EXPECT_EQ(::fcntl(number, F_SETFL, 0), 0);
+    const int delayed = 0;  // as of a program that knows of no such thing
+    EXPECT_EQ(::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &delayed, sizeof delayed), 0);
     tcp_listener again = tcp_listener::adopt(number).value();
     EXPECT_EQ(again.local_address(), at);
     EXPECT_NE(::fcntl(number, F_GETFL) & O_NONBLOCK, 0);
     const tcp_stream near = co_await ok(tcp_stream::connect(at));
     const tcp_stream far = co_await ok(again.accept());
     EXPECT_EQ(far.peer_address(), near.local_address());
+    EXPECT_TRUE(far.no_delay().value());
   });
 }
 
