@@ -159,6 +159,7 @@ result<tcp_stream> tcp_stream::adopt(int number) noexcept {
 result<tcp_listener> tcp_listener::adopt(int number) noexcept {
   auto socket = adopt_socket(number, {.local = false, .listens = true});
   if (!socket) return socket.error();
+  static_cast<void>(detail::set_no_delay(*socket, true));  // what is accepted inherits it
   return tcp_listener(*std::move(socket));
 }
 

@@ -130,8 +130,9 @@ class tcp_listener : public detail::listening<tcp_listener, tcp_stream> {
   static result<tcp_listener> bind(const socket_address& at,
                                    const listen_options& options = {}) noexcept;
 
-  /// Takes over a TCP socket that listens, which is made O_NONBLOCK. An error leaves it with the
-  /// caller: as for tcp_stream; invalid_argument: it does not listen.
+  /// Takes over a TCP socket that listens, which is made O_NONBLOCK, and what it accepts not to be
+  /// delayed (set_no_delay). An error leaves it with the caller: as for tcp_stream;
+  /// invalid_argument: it does not listen.
   static result<tcp_listener> adopt(int descriptor) noexcept;
 
   /// (for the library)
