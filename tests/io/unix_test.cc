@@ -3,10 +3,22 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <system_error>
+
+/// What happens between a bind and its listen.
+static std::function<void()> before_listening;
+
+extern "C" int listen(int socket, int backlog) noexcept {
+  if (const auto happens = before_listening) happens();
+  return static_cast<int>(::syscall(SYS_listen, socket, backlog));
+}
 
 namespace eddy::test {
 namespace {
@@ -209,6 +221,23 @@ TEST_P(UnixTest, OfSeveralStartersOneListens) {
     EXPECT_FALSE(is_there(at + ".lock"));
     for (const int d : {gate[0], answers[0], answers[1], held[0], held[1]}) ::close(d);
     for (int i = 0; i < starters; ++i) EXPECT_GT(::wait(nullptr), 0);
+    ::unlink(at.c_str());
+  }
+}
+
+/// Bound, and not listening yet, is not stale.
+TEST_P(UnixTest, WhoTakesOverDoesNotTakeFromWhoBinds) {
+  const std::string at = path("socket");
+  for (const bool replaces : {false, true}) {
+    std::error_code other;
+    before_listening = [&] {
+      before_listening = nullptr;
+      other = unix_listener::bind(at, replacing()).error();
+    };
+    const auto listener = unix_listener::bind(at, replaces ? replacing() : unix_listen_options());
+    EXPECT_TRUE(listener);
+    EXPECT_EQ(other, std::errc::address_in_use);
+    EXPECT_FALSE(is_there(at + ".lock"));
     ::unlink(at.c_str());
   }
 }
