@@ -133,10 +133,11 @@ int listen_at(const request& r) noexcept {
   const terminated path = path_in(at<const sockaddr_un>(r.address), r.length);
   const bool replaces = how.replace_stale && path.text[0];
   path_lock lock(path);
-  if (replaces) {
-    if (const int answer = lock.take(); answer < 0) return answer;
-  }
-  int answer = bind_now(r);
+  // (Who takes over nothing holds it, too: what is bound and does not listen yet looks stale to
+  // others. Where it is not to be had, it goes without.)
+  int answer = path.text[0] ? lock.take() : 0;
+  if (answer < 0 && replaces) return answer;
+  answer = bind_now(r);
   if (answer == -EADDRINUSE && replaces) {
     const int stale = is_stale(path, r);
     if (stale < 0) return stale;
