@@ -112,6 +112,7 @@ enum class nature : std::uint8_t {
   shared_device,  ///< a terminal that others share, any other device: what is tried may wait
   file,           ///< a regular file, a block device, a directory: it has offsets, may block, and
                   ///< what has begun is not cancelled
+  datagrams,      ///< (of a request that receives:) a socket that may have more of them already
 };
 
 /// What verb::examine tells beside the nature.
@@ -139,7 +140,7 @@ enum class pool_lane : std::uint8_t { compute, files, lookup, streams };
 struct request {
   verb what = verb::nothing;
   pool_lane lane = pool_lane::files;  ///< where it runs if it has to go to the pool
-  nature through = nature::stream;    ///< read, write: what the descriptor is
+  nature through = nature::stream;    ///< read, write, receive: what the descriptor is
   std::int32_t descriptor = -1;
   std::uint64_t offset = 0;
   std::uint64_t address = 0;

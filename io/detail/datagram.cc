@@ -94,6 +94,7 @@ using departures = batch<iovec>;
 request with_message(verb what) noexcept {
   request r;
   r.what = what;
+  r.through = nature::datagrams;
   return r;
 }
 

@@ -185,7 +185,7 @@ class datagrams : public socket_owner {
   /// Cancel      stops the task, and no datagram is taken; one that has come is delivered
   /// Lifetime    socket and buffer must outlive the await; until then the buffer is the kernel's
   transfer receive(mutable_buffer buffer) noexcept {
-    return detail::receive(of_, receive_kind<S>, buffer);
+    return receive_datagram(of_, receive_kind<S>, buffer);
   }
   template <becomes_mutable_buffer B>
   transfer receive(B&& buffer) noexcept {

@@ -112,6 +112,11 @@ int about_socket(int number, int name) noexcept {
 transfer receive(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
   return transfer(&on, kind, with(verb::receive, b.data(), b.size()));
 }
+transfer receive_datagram(descriptor& on, const io_kind& kind, mutable_buffer b) noexcept {
+  request r = with(verb::receive, b.data(), b.size());
+  r.through = nature::datagrams;
+  return transfer(&on, kind, r);
+}
 transfer send(descriptor& on, const io_kind& kind, const_buffer b) noexcept {
   return transfer(&on, kind, with(verb::send, b.data(), b.size()));
 }

@@ -45,6 +45,7 @@ struct connect_options {
 namespace detail {
 
 transfer receive(descriptor&, const io_kind&, mutable_buffer) noexcept;
+transfer receive_datagram(descriptor&, const io_kind&, mutable_buffer) noexcept;
 transfer send(descriptor&, const io_kind&, const_buffer) noexcept;
 /// A pipe, a terminal.
 transfer read_stream(descriptor&, const io_kind&, mutable_buffer) noexcept;

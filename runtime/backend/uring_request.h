@@ -90,8 +90,10 @@ inline bool is_taken_by_parts(const request& r) noexcept {
   return r.is_file() && (r.what == verb::write || r.offset == current_position);
 }
 
+/// (What a stream's receive waits for has usually not come yet; datagrams come one behind the other.)
 inline bool worth_an_attempt(const request& r) noexcept {
   return r.what == verb::send || r.what == verb::send_message || only_polled(r) ||
+         r.through == nature::datagrams ||
          (r.what == verb::read && r.is_file() && r.length <= attempt_bytes);
 }
 
