@@ -242,7 +242,7 @@ void uring::take_over(turn& t) noexcept {
     o->handle = static_cast<std::uint64_t>(s.generation) << 32 | i;
     ++inside_;
     io_uring_sqe* q = io_uring_get_sqe(&ring);
-    uring_prepare(*q, r);
+    uring_prepare(*q, r, accept_flags);
     q->user_data = o->handle;
     if (r.through == nature::shared_device) issue(q, i);  // perhaps it has to pause first
   }
@@ -368,9 +368,9 @@ void uring::issue(io_uring_sqe* q, std::uint32_t i) noexcept {
   } else if (waits) {
     io_uring_prep_poll_add(q, r.descriptor, is_output(r.what) ? POLLOUT : POLLIN);
   } else if (s.done && r.is_file()) {
-    uring_prepare(*q, rest_of(r, s.done));
+    uring_prepare(*q, rest_of(r, s.done), accept_flags);
   } else {
-    uring_prepare(*q, r);
+    uring_prepare(*q, r, accept_flags);
   }
   q->user_data = s.whose->handle;
 }

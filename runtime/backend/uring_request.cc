@@ -74,7 +74,7 @@ bool needs_worker(const request& r) noexcept {
 
 }  // namespace
 
-void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
+void uring_prepare_any(io_uring_sqe& entry, const request& r, std::uint16_t accept_flags) noexcept {
   io_uring_sqe* q = &entry;
   const int flags = static_cast<int>(r.options);
   const char* path = uring_pointer<const char>(r.address);
@@ -114,6 +114,7 @@ void uring_prepare_any(io_uring_sqe& entry, const request& r) noexcept {
       break;
     case verb::accept:
       io_uring_prep_accept(q, r.descriptor, nullptr, nullptr, flags);
+      q->ioprio = accept_flags;
       break;
     case verb::connect:
       io_uring_prep_connect(q, r.descriptor, uring_pointer<sockaddr>(r.address), r.length);

@@ -28,11 +28,12 @@ T* uring_pointer(std::uint64_t address) noexcept {
   return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
 }
 
-void uring_prepare_any(io_uring_sqe&, const request&) noexcept;
+void uring_prepare_any(io_uring_sqe&, const request&, std::uint16_t accept_flags) noexcept;
 
 /// Writes all of an entry but its user_data. The verb must have an opcode. (What there is most of
 /// goes ahead of the switch over all verbs.)
-inline void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
+inline void uring_prepare(io_uring_sqe& entry, const request& r,
+                          std::uint16_t accept_flags) noexcept {
   if (r.what == verb::receive) {
     io_uring_prep_recv(&entry, r.descriptor, uring_pointer(r.address), r.length,
                        static_cast<int>(r.options));
@@ -40,7 +41,7 @@ inline void uring_prepare(io_uring_sqe& entry, const request& r) noexcept {
     io_uring_prep_send(&entry, r.descriptor, uring_pointer(r.address), r.length,
                        static_cast<int>(r.options) | MSG_NOSIGNAL);
   } else {
-    uring_prepare_any(entry, r);
+    uring_prepare_any(entry, r, accept_flags);
   }
 }
 

@@ -133,6 +133,8 @@ void make_ring(uring_ring& made, unsigned entries, const uring_limits& limits) {
   io_uring_register_iowq_max_workers(&made.ring, workers);
   if (made.ring.features & uring_abi::feature_no_iowait)
     made.sleep_flags |= uring_abi::enter_no_iowait;
+  if (made.ring.features & uring_abi::feature_bundles)
+    made.accept_flags = uring_abi::accept_poll_first;
   made.absolute_timeouts = understands(made, uring_abi::enter_abs_timer);
 }
 

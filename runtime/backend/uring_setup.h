@@ -3,6 +3,8 @@
 
 #include <liburing.h>
 
+#include <cstdint>
+
 #include "runtime/backend/uring.h"
 #include "runtime/backend/uring_request.h"
 
@@ -21,6 +23,7 @@ struct uring_ring {
   bool has_opcode[verbs] = {};  // by verb: this kernel has its opcode
   unsigned enter_flags = IORING_ENTER_GETEVENTS;
   unsigned sleep_flags = 0;
+  std::uint16_t accept_flags = 0;
   bool absolute_timeouts = false;  // timeouts are points in time
 
   /// The one place that calls io_uring_enter: what it consumed, or -errno. All that is in the ring
