@@ -21,6 +21,7 @@ namespace eddy::detail {
 
 // All of the library's thread-local storage is in this file, small and without destructors: a library
 // that is loaded while threads run finds 64 bytes with each of them, and may be gone before they are.
+constinit simulated_world_factory make_simulated_world = nullptr;
 constinit thread_local loop* current_loop = nullptr;
 constinit thread_local frame_pool* frames_of_thread = &no_frames;
 constinit thread_local backend* world_without_loop = nullptr;
@@ -264,7 +265,8 @@ backend& loop::need_backend() {
   if (o.factory) {
     o.kernel = o.factory(parts, o.factory_context);
     o.live = backend_kind::simulated;
-    o.reason = "a backend of the program's own making";
+    o.reason = o.options.world ? "simulated, because the options ask for it."
+                               : "a backend of the program's own making";
     bind();
   } else {
     chosen made = choose_backend(o.options.backend, parts);
@@ -598,6 +600,15 @@ loop::loop(const runtime_options& options)
   outside& o = *outside_;
   o.thread = this_thread();
   o.forks = fork_count();
+  std::shared_ptr<backend_maker>& world = o.options.world;
+  if (!world && options.backend == backend_kind::simulated && make_simulated_world)
+    world = make_simulated_world();
+  if (world) {
+    o.factory = [](const backend_parts& parts, void* maker) {
+      return static_cast<backend_maker*>(maker)->make(parts);
+    };
+    o.factory_context = world.get();
+  }
   o.guards->home = this;
 }
 

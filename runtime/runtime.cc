@@ -409,6 +409,9 @@ bool send(const std::shared_ptr<guard_block>& to, work& w) noexcept {
   return true;
 }
 
+backend* loop::kernel() noexcept {
+  return outside_->kernel.get();
+}
 void loop::become_host() noexcept {
   is_host_ = outside_->of_host = true;
 }

@@ -19,6 +19,7 @@ namespace eddy {
 class runtime;
 
 namespace detail {
+class backend_maker;
 class loop;
 struct hook_node;
 struct guard_block;
@@ -39,6 +40,8 @@ struct runtime_options {
   unsigned callback_budget = 1024;  ///< microtasks in one tick; reports that one poll takes
   std::size_t chunk_size = 65536;   ///< bytes of each chunk (tcp_stream::chunks): 1 to 2^30
   unsigned chunk_count = 64;        ///< chunks, which all streams share: 1 to 32768
+  /// What simulated() has set (<eddy/simulation/simulated.h>); null: none
+  std::shared_ptr<detail::backend_maker> world = nullptr;
 };
 
 /// What still has to happen, by kind; each is counted once from its start to its own end.

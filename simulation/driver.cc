@@ -11,18 +11,10 @@ namespace {
 
 constexpr unsigned most_ticks_at_once = 100'000;
 
-simulated::world_options options_of(const simulation_options& o) {
-  simulated::world_options w;
-  w.latency_min = o.latency_min.count();
-  w.latency_max = o.latency_max.count();
-  w.tick_cost = o.tick_cost.count();
-  return w;
-}
-
 }  // namespace
 
 driver::driver(run_state& run, const simulation_options& options)
-    : run_(run), options_(options), world_(options_of(options), &run.choice) {}
+    : run_(run), options_(options), world_(simulated::options_of(options), &run.choice) {}
 
 /// (What a host's destructors do, they do in this run.)
 driver::~driver() {

@@ -20,6 +20,7 @@
 #include <eddy/simulation/failure.h>
 #include <eddy/simulation/fault.h>
 #include <eddy/simulation/options.h>
+#include <eddy/simulation/simulated.h>
 #include <eddy/simulation/simulated_host.h>
 
 namespace eddy {

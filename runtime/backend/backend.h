@@ -135,4 +135,14 @@ std::unique_ptr<backend> make_epoll_backend(const backend_parts&);
 using backend_factory = std::unique_ptr<backend> (*)(const backend_parts&, void* context);
 void use_backend(runtime&, backend_factory make, void* context = nullptr) noexcept;
 
+/// The same, in the options of a runtime; each call makes another world.
+class backend_maker {
+ public:
+  virtual ~backend_maker() = default;
+  virtual std::unique_ptr<backend> make(const backend_parts&) = 0;
+};
+/// What backend_kind::simulated alone means; null: eddy-simulation is not linked.
+using simulated_world_factory = std::shared_ptr<backend_maker> (*)();
+extern constinit simulated_world_factory make_simulated_world;
+
 }  // namespace eddy::detail

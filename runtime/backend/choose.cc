@@ -121,7 +121,8 @@ chosen choose_backend(backend_kind wanted, const backend_parts& parts) {
       return explicitly(wanted, "the option", parts);
     case backend_kind::simulated:
       throw std::invalid_argument(
-          "eddy: a simulated backend is made by a simulation, not by this option");
+          "eddy: a simulated backend is in the library eddy-simulation, which is not linked: call "
+          "eddy::simulated()");
     case backend_kind::automatic:
       break;
   }

@@ -212,6 +212,8 @@ class loop {
   /// From now on it stands for a machine of its own among others on this thread (the simulation):
   /// what one has, no other may use.
   void become_host() noexcept;
+  /// The backend; null: it is not made yet.
+  backend* kernel() noexcept;
   bool is_host() const noexcept { return is_host_; }
 
   // For runtime.cc.

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/simulation/options.h>
+
 #include "simulation/choices.h"
 #include "simulation/world/trace.h"
 
@@ -34,6 +36,8 @@ struct world_options {
   instant disk_latency = 20'000;  ///< of what works on files
   instant sync_latency = 500'000;
 };
+
+world_options options_of(const simulation_options&) noexcept;
 
 /// The way from one machine to another (or to itself); the way back is another one.
 struct way {

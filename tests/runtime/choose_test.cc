@@ -110,7 +110,7 @@ TEST_F(Choose, AnUnknownNameIsNamedAndNothingIsGuessed) {
   }
 }
 
-TEST_F(Choose, ASimulationIsNotMadeByTheOption) {
+TEST_F(Choose, ASimulationIsNotMadeWithoutItsLibrary) {
   EXPECT_THROW(choose(backend_kind::simulated), std::invalid_argument);
 }
 
