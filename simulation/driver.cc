@@ -1,8 +1,14 @@
 // The order of what happens, and what happens by chance to whole hosts.
 #include "simulation/driver.h"
 
+#include <string.h>
+
 #include <algorithm>
+#include <cstring>
 #include <utility>
+
+#include <eddy/coro/detail/base.h>
+#include <eddy/coro/detail/root.h>
 
 #include <eddy/runtime/detail/abort.h>
 
@@ -11,10 +17,36 @@ namespace {
 
 constexpr unsigned most_ticks_at_once = 100'000;
 
+/// "tcp_stream::write -> 9", and where it was awaited.
+std::string text_of(const operation& o, std::string& place) {
+  std::string text = "an operation";
+  if (o.type->background == &wait_in_background) {  // a task awaits it
+    text.clear();
+    describe_wait(text, o);
+    const std::size_t at = text.find(" at ");
+    if (at != std::string::npos) {
+      place = text.substr(at + 4);
+      text.resize(at);
+    }
+  }
+  text += " -> ";
+  if (o.result >= 0) return text + std::to_string(o.result);
+  return text + strerrorname_np(-o.result);
+}
+
 }  // namespace
 
 driver::driver(run_state& run, const simulation_options& options)
-    : run_(run), options_(options), world_(simulated::options_of(options), &run.choice) {}
+    : run_(run), options_(options), world_(simulated::options_of(options), &run.choice) {
+  if (!run.explained()) return;
+  world_.explain_to(
+      [](void* self, const simulated::machine& m, const operation& o) {
+        std::string place;
+        std::string text = text_of(o, place);
+        static_cast<driver*>(self)->run_.tell(m.choosing(), std::move(text), std::move(place));
+      },
+      this);
+}
 
 /// (What a host's destructors do, they do in this run.)
 driver::~driver() {
@@ -46,6 +78,12 @@ void driver::act(std::function<void()> f) {
   } else {
     f();
   }
+}
+
+void driver::note(const host& of, const char* what) {
+  const unsigned whose = of.machine().choosing();
+  run_.event(hash_of(what, std::strlen(what)), whose, of.starts());
+  if (run_.explained()) run_.tell(whose, what, "");
 }
 
 void driver::at(simulated::instant when, std::function<void()> f) {
@@ -140,6 +178,7 @@ driver::end driver::run_while(bool (*goes_on)(void*), void* context, simulated::
   }
   run_.host = 0;
   run_.event(world_.events(), world_.events_seen().hash(), 0);
+  run_.count_events(world_.events() - std::exchange(counted_, world_.events()));
   return run_.failed() ? end::failed : result;
 }
 

@@ -37,6 +37,8 @@ class driver {
 
   /// Now; or, where a host's tick is under way, when it is over.
   void act(std::function<void()>);
+  /// Something has happened to a host as a whole.
+  void note(const host&, const char* what);
   void at(simulated::instant, std::function<void()>);
   void at(duration after, std::function<void()> f) {
     at(world_.now() + std::max<simulated::instant>(after.count(), 0), std::move(f));
@@ -76,6 +78,7 @@ class driver {
   std::vector<std::unique_ptr<host>> hosts_;
   std::vector<action> script_;  // a heap; the next one first
   std::uint64_t numbers_ = 0;
+  std::uint64_t counted_ = 0;                 // of the world's events, those that the run knows of
   std::vector<std::function<void()>> asked_;  // by the tick that is under way
   bool in_tick_ = false;
   simulated::instant next_second_ = simulated::second;

@@ -56,6 +56,7 @@ void host::start() {
         return static_cast<host*>(of)->machine_.start(parts, false);
       },
       this);
+  driver_.note(*this, "starts");
   state_ = state::runs;
   busy_until_ = driver_.world().now();
   knows_next_ = false;
@@ -64,12 +65,14 @@ void host::start() {
 /// What it had open is closed before its tasks go: what their destructors ask for reaches nobody.
 void host::kill() {
   if (!program_) return;
+  driver_.note(*this, "is killed");
   machine_.kill();
   drop_program(true);
   state_ = state::off;
 }
 
 void host::cut_power() {
+  driver_.note(*this, "loses its power");
   machine_.cut_power();
   if (program_) drop_program(true);
   state_ = state::off;
@@ -190,6 +193,7 @@ void host::step() {
 
 /// As a process ends: what it has left open is closed.
 void host::has_ended() {
+  driver_.note(*this, "has ended");
   drop_program(false);
   machine_.kill();
   state_ = state::ended;

@@ -72,6 +72,7 @@ class run_state final : public assertions {
   }
   void tell(unsigned at, std::string text, std::string place);
   std::uint64_t events() const noexcept { return events_; }
+  void count_events(std::uint64_t n) noexcept { events_ += n; }
   std::uint64_t trace_hash() const noexcept { return mix(hash_ ^ choice.hash()); }
   const std::vector<told_event>& told() const noexcept { return told_; }
 

@@ -111,6 +111,15 @@ class world {
   std::uint64_t draw(const machine&, detail::label, std::uint64_t bound);
   bool chance(const machine& m, detail::label l) { return draw(m, l, 2) != 0; }
 
+  /// Is told of each operation that has been reported; null: nobody is.
+  void explain_to(void (*f)(void*, const machine&, const operation&), void* context) noexcept {
+    told_ = f;
+    told_context_ = context;
+  }
+  void tell(const machine& m, const operation& o) const {
+    if (told_) [[unlikely]]
+      told_(told_context_, m, o);
+  }
   trace& events_seen() noexcept { return trace_; }
   const trace& events_seen() const noexcept { return trace_; }
 
@@ -137,6 +146,8 @@ class world {
   std::vector<std::unique_ptr<machine>> machines_;
   std::vector<std::vector<way>> ways_;  // [from][to]
   trace trace_;
+  void (*told_)(void*, const machine&, const operation&) = nullptr;
+  void* told_context_ = nullptr;
 };
 
 }  // namespace eddy::detail::simulated
