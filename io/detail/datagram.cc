@@ -369,6 +369,12 @@ eddy::result<std::size_t> datagram_send_wait::await_resume() const noexcept {
   return cutting_ ? sent_ : static_cast<std::size_t>(result);
 }
 
+result<std::size_t> try_send_datagram(const descriptor& d, const datagram_socket& s,
+                                      const io_kind& kind, const_buffer data) noexcept {
+  if (is_too_long(data.size(), s.peer_family)) return errc::message_too_long;
+  return try_datagram(d, kind, verb::send, data.data(), data.size());
+}
+
 // ---- Batches -----------------------------------------------------------------------------------
 
 batch_receive_wait::batch_receive_wait(descriptor& d, datagram_socket& s, const io_kind& kind,

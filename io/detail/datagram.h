@@ -63,6 +63,9 @@ struct datagram_socket {
 /// IPv4 address.
 socket_address unmapped(const socket_address&) noexcept;
 
+result<std::size_t> try_send_datagram(const descriptor&, const datagram_socket&, const io_kind&,
+                                      const_buffer) noexcept;
+
 /// So many datagrams does one batch take.
 inline constexpr std::size_t most_of_a_batch = 1024;
 inline constexpr std::size_t most_segments = 128;
@@ -190,6 +193,17 @@ class datagrams : public socket_owner {
   template <becomes_mutable_buffer B>
   transfer receive(B&& buffer) noexcept {
     return receive(static_cast<mutable_buffer>(std::forward<B>(buffer)));
+  }
+
+  /// Receives a datagram that is there now; resource_unavailable_try_again: none is. What does not
+  /// fit is gone. Beside something to receive in flight it aborts.
+  result<std::size_t> try_receive(mutable_buffer buffer) noexcept {
+    return try_datagram(of_, receive_kind<S>, verb::receive, buffer.data(), buffer.size());
+  }
+  /// Sends one datagram now, perhaps an empty one, to whom the socket is connected to;
+  /// resource_unavailable_try_again: there is no room. Beside something to send in flight it aborts.
+  result<std::size_t> try_send(const_buffer data) noexcept {
+    return try_send_datagram(of_, more_, send_kind<S>, data);
   }
 
   /// Receives a datagram and what is known of it.

@@ -134,16 +134,25 @@ void terminal_reported(work* w) noexcept {
 }
 result<std::size_t> try_transfer(const descriptor& d, const io_kind& kind, verb what,
                                  const void* address, std::size_t size) noexcept {
+  if (what == verb::receive || (what == verb::send && size))
+    return try_datagram(d, kind, what, address, size);
   d.check_free(kind);
-  const bool reads = what == verb::receive || what == verb::read;
-  const bool is_socket = what == verb::receive || what == verb::send;
+  const bool reads = what == verb::read;
   if (!d.usable()) return from_errno(EBADF);
   if (!size && reads) return from_errno(EINVAL);
   if (!size) return std::size_t{0};
-  if (!is_socket && d.through() == nature::file) return from_errno(EOPNOTSUPP);
-  const int n =
-      d.ask(is_socket ? with(what, address, size) : stream_request(d, what, address, size));
+  if (d.through() == nature::file) return from_errno(EOPNOTSUPP);
+  const int n = d.ask(stream_request(d, what, address, size));
   if (n == -EIO && reads && d.is_terminal()) return std::size_t{0};
+  if (n < 0) return from_errno(-n);
+  return static_cast<std::size_t>(n);
+}
+result<std::size_t> try_datagram(const descriptor& d, const io_kind& kind, verb what,
+                                 const void* address, std::size_t size) noexcept {
+  d.check_free(kind);
+  if (!d.usable()) return from_errno(EBADF);
+  if (!size && what == verb::receive) return from_errno(EINVAL);
+  const int n = d.ask(with(what, address, size));
   if (n < 0) return from_errno(-n);
   return static_cast<std::size_t>(n);
 }

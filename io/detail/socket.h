@@ -61,8 +61,10 @@ result<void> set_no_delay(const descriptor&, bool on) noexcept;
 int set_linger(const descriptor&, bool on, int seconds) noexcept;
 result<void> set_buffer_size(const descriptor&, bool to_send, std::size_t bytes) noexcept;
 result<std::size_t> buffer_size(const descriptor&, bool to_send) noexcept;
-/// What is possible now, of a stream.
+/// What is possible now, of a stream; of a socket of datagrams, one of them, perhaps an empty one.
 result<std::size_t> try_transfer(const descriptor&, const io_kind&, verb, const void* address,
+                                 std::size_t size) noexcept;
+result<std::size_t> try_datagram(const descriptor&, const io_kind&, verb, const void* address,
                                  std::size_t size) noexcept;
 
 inline constexpr int stream_type = 1;    // SOCK_STREAM

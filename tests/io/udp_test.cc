@@ -48,6 +48,26 @@ TEST_P(udp, AReceiveWaitsForTheNext) {
   });
 }
 
+TEST_P(udp, TryingWaitsForNothing) {
+  run([]() -> task<> {
+    udp_socket a = on_loopback(), b = on_loopback();
+    std::array<char, 10> buffer{};
+    EXPECT_EQ(b.try_receive(buffer).error(), std::errc::resource_unavailable_try_again);
+    EXPECT_EQ(a.try_send("x").error(), std::errc::destination_address_required);
+    EXPECT_TRUE(a.connect(b.local_address()));
+    EXPECT_EQ(a.try_send("hello").value_or(0u), 5u);
+    EXPECT_EQ(a.try_send(const_buffer()).value_or(1u), 0u);
+    EXPECT_EQ(a.try_send(letters(70000)).error(), std::errc::message_size);
+    EXPECT_EQ(b.try_receive(mutable_buffer(buffer).first(0)).error(), std::errc::invalid_argument);
+    EXPECT_EQ(b.try_receive(buffer).value_or(0u), 5u);
+    EXPECT_EQ(std::string(buffer.data(), 5), "hello");
+    EXPECT_EQ(b.try_receive(buffer).value_or(1u), 0u) << "an empty one is a datagram";
+    EXPECT_EQ(b.try_receive(buffer).error(), std::errc::resource_unavailable_try_again);
+    co_await ok(b.close());
+    EXPECT_EQ(b.try_receive(buffer).error(), std::errc::bad_file_descriptor);
+  });
+}
+
 TEST_P(udp, WhatDoesNotFitIsGoneAndTold) {
   run([]() -> task<> {
     udp_socket a = on_loopback(), b = on_loopback();

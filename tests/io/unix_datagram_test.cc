@@ -43,6 +43,21 @@ TEST_P(UnixDatagramTest, APairKeepsEachWhole) {
   });
 }
 
+TEST_P(UnixDatagramTest, TryingEndsWhereThereIsNoRoom) {
+  run([]() -> task<void> {
+    auto [near, far] = unix_datagram::pair().value();
+    std::array<char, 100> buffer{};
+    int sent = 0;
+    result<std::size_t> now = near.try_send(buffer);
+    for (; now; now = near.try_send(buffer)) ++sent;
+    EXPECT_EQ(now.error(), std::errc::resource_unavailable_try_again);
+    EXPECT_GT(sent, 0);
+    for (; sent; --sent) EXPECT_EQ(far.try_receive(buffer).value_or(0u), buffer.size());
+    EXPECT_EQ(far.try_receive(buffer).error(), std::errc::resource_unavailable_try_again);
+    co_return;
+  });
+}
+
 TEST_P(UnixDatagramTest, APathIsSentToAndAnsweredFrom) {
   run([this]() -> task<void> {
     unix_datagram server = unix_datagram::bind(path("server")).value();
