@@ -37,7 +37,7 @@ struct assertion_site {
   bool held = false;           // and was it true there?
   std::uint64_t asked_in = 0;  // runs of the simulate() that goes on
   std::uint64_t held_in = 0;
-  bool ever_held = false;  // in any simulate() of the program
+  bool ever_asked = false;  // in any simulate() of the program
   assertion_site* next;
 };
 inline constinit assertion_site* assertion_sites = nullptr;

@@ -68,7 +68,8 @@ void choices::begin(const choice_source& source, faults preset, bool swarm) {
   kind_ = source.from;
   seed_ = mix(source.seed + golden);
   const rate_table& rates = rates_of(preset);
-  const bool swarms = swarm && (kind_ == kind::seeded || kind_ == kind::recorded);
+  // (Seed 0 is no seed: an enumerated run's recording.)
+  const bool swarms = swarm && (kind_ == kind::seeded || (kind_ == kind::recorded && source.seed));
   for (std::size_t f = 0; f < fault_count; ++f) {
     thresholds_[f] = threshold_of(swarms ? swarmed(rates[f], seed_, f) : rates[f]);
   }

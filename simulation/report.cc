@@ -55,23 +55,10 @@ std::string faults_text(const choices& c) {
   return lines;
 }
 
-std::string reason_lines(const run_failure& f) {
-  std::string line = "  " + f.reason();
-  if (!f.file.empty()) {
-    fill(line, place_column - 1);
-    line += " " + f.file + ":" + std::to_string(f.line);
-  }
-  return line + '\n' + indented(f.details);
-}
-
 std::string title(std::string_view name, std::uint64_t seed, std::int64_t at) {
   return "eddy: simulation " + std::string(name) + (name.empty() ? "" : " ") + "failed: seed " +
          std::to_string(seed) + (seed ? "" : " (the ordinary world)") + ", at " +
          short_seconds(at) + "\n";
-}
-
-std::string count_text(std::uint64_t n, const char* one, const char* more) {
-  return number_text(n) + ' ' + (n == 1 ? one : more);
 }
 
 std::string last_events(const run_state& run, const char* which) {
@@ -83,6 +70,19 @@ std::string last_events(const run_state& run, const char* which) {
 }
 
 }  // namespace
+
+std::string count_text(std::uint64_t n, const char* one, const char* more) {
+  return number_text(n) + ' ' + (n == 1 ? one : more);
+}
+
+std::string reason_lines(const run_failure& f) {
+  std::string line = "  " + f.reason();
+  if (!f.file.empty()) {
+    fill(line, place_column - 1);
+    line += " " + f.file + ":" + std::to_string(f.line);
+  }
+  return line + '\n' + indented(f.details);
+}
 
 std::string number_text(std::uint64_t n) {
   std::string digits = std::to_string(n);

@@ -31,6 +31,10 @@ std::string plain_report(const run_state&);
 
 /// "1,932".
 std::string number_text(std::uint64_t);
+/// "1 run", "1,932 runs".
+std::string count_text(std::uint64_t, const char* one, const char* more);
+/// "  always: kept        log_test.cc:47".
+std::string reason_lines(const run_failure&);
 
 /// The last `most` lines of a trace, in columns.
 std::string trace_text(const std::vector<told_event>&, std::size_t most);

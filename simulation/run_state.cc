@@ -3,12 +3,14 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <typeinfo>
 #include <utility>
 
 #include <eddy/runtime/detail/abort.h>
+#include <eddy/simulation/detail/test_hooks.h>
 
 #include "simulation/report.h"
 
@@ -135,6 +137,24 @@ void run_state::asked(assertion_site& site, bool held) noexcept {
   if (!held || site.held) return;
   site.held = true;
   ++site.held_in;
+}
+
+void expectation_failed(std::string_view file, int line, std::string_view message) {
+  auto* run = static_cast<run_state*>(simulated_run.load(std::memory_order_relaxed));
+  if (!run || run->failed()) return;
+  // Its values change while the run is made small; what was expected does not.
+  std::string text;
+  for (std::string_view rest = message; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view one = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    one.remove_prefix(std::min(one.find_first_not_of(' '), one.size()));
+    if (one.substr(0, 10) == "Which is: " || one.substr(0, 8) == "Actual: ") continue;
+    one = one.substr(0, one.find(", actual: "));
+    text += (text.empty() ? "" : " ") + std::string(one);
+  }
+  run->fail("EXPECT", std::move(text), file, line < 0 ? 0 : static_cast<unsigned>(line),
+            std::string(message));
 }
 
 // ---- Rates ----
