@@ -96,7 +96,7 @@ inline std::vector<std::string> test_backends() {
     const std::size_t comma = std::min(list.find(',', at), list.size());
     const std::string name = list.substr(at, comma - at);
     // (Of the library's own tests: a backend that only they have.)
-    if (!name.empty() && name != "fake") names.push_back(name);
+    if (!name.empty() && name != "simulation") names.push_back(name);
     at = comma + 1;
   }
   return names;

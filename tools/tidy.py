@@ -23,7 +23,7 @@ BANS = [
     (r'tests/', r'\bDISABLED_', 'a test runs, or is not there'),
     (r'tests/', r'\bmk[ds]?temp\(|\btmp(nam|file)\(|\bTempDir\(|\btemp_directory_path\b',
      'who makes it removes it: temporary_directory of tests/support'),
-    (r'tests/', r'#define\s+private\s+public', 'tests use the public interface or the fake backend'),
+    (r'tests/', r'#define\s+private\s+public', 'tests use the public interface or the simulation'),
     (CODE, r'\bFIXME\b|\bXXX\b|\bTODO\b', 'finish it, or write down what is missing where users see it'),
     (CODE, r'\t', 'two spaces'),
     (CODE, r'[ \t]+$', 'space at the end of the line'),

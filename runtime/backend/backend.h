@@ -1,6 +1,5 @@
 // The seam between the loop and the kernel: one call a tick, one synchronous call. Private.
-// Implementations: uring.cc, epoll.cc, tests/support/fake_backend.cc; a simulation will be a
-// fourth.
+// Implementations: uring.cc, epoll.cc, and simulation/world/kernel.cc.
 #pragma once
 
 #include <cstddef>

@@ -204,6 +204,7 @@ int machine::make_socket(const request& r) {
   const int domain = r.descriptor;
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) return -EAFNOSUPPORT;
   if (is_full()) return -EMFILE;
+  if (const int error = refuse_more()) return error;
   if (type == SOCK_STREAM) return add(std::make_shared<stream_socket>(*this, domain, type));
   if (type == SOCK_DGRAM) return add(std::make_shared<datagram_socket>(*this, domain, type));
   return domain == AF_UNIX ? -ESOCKTNOSUPPORT : -EPROTONOSUPPORT;
@@ -213,6 +214,7 @@ int machine::make_pair(const request& r) {
   const int type = static_cast<int>(r.options) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (r.descriptor != AF_UNIX) return -EOPNOTSUPP;
   if (open_descriptors() + 2 > most_descriptors) return -EMFILE;
+  if (const int error = refuse_more()) return error;
   int* const both = at<int>(r.address);
   const auto make = [&](auto a, auto b) {
     both[0] = add(std::move(a));

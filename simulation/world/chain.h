@@ -1,6 +1,8 @@
 // A list of items that hold its links themselves. Private.
 #pragma once
 
+#include <cstddef>
+
 namespace eddy::detail::simulated {
 
 template <class T>
@@ -15,6 +17,7 @@ template <class T, links<T> T::* Links>
 class chain {
  public:
   bool empty() const noexcept { return !first_; }
+  std::size_t size() const noexcept { return size_; }
   T* front() const noexcept { return first_; }
   static T* after(const T& item) noexcept { return (item.*Links).next; }
 
@@ -22,6 +25,7 @@ class chain {
     item.*Links = {nullptr, last_, true};
     (last_ ? (last_->*Links).next : first_) = &item;
     last_ = &item;
+    ++size_;
   }
   void remove(T& item) noexcept {
     links<T>& l = item.*Links;
@@ -29,11 +33,13 @@ class chain {
     (l.previous ? (l.previous->*Links).next : first_) = l.next;
     (l.next ? (l.next->*Links).previous : last_) = l.previous;
     l = {};
+    --size_;
   }
 
  private:
   T* first_ = nullptr;
   T* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace eddy::detail::simulated

@@ -50,8 +50,26 @@ int stream_socket::begin_tcp(const request& r) {
   peer_ = to;
   began_ = home().in().now();
   state_ = state::connecting;
+  if (begin_badly()) return -EAGAIN;
   send_syn(0);
   return connect(r);
+}
+
+/// It comes to nothing, whoever is there.
+bool stream_socket::begin_badly() {
+  world& in = home().in();
+  machine& there = *route(peer_);
+  if (&there == &home()) return false;
+  if (in.chance(home(), label::connect_hangs)) {
+    in.after<&stream_socket::refused>(again_at.back() * second, self(), ETIMEDOUT);
+    return true;
+  }
+  const bool refuses = in.chance(home(), label::connect_refused);
+  const bool is_unreachable = in.chance(home(), label::net_unreachable);
+  if (!refuses && !is_unreachable) return false;
+  const instant takes = in.delay(home(), there, 0);
+  in.after<&stream_socket::refused>(takes * 2, self(), refuses ? ECONNREFUSED : EHOSTUNREACH);
+  return true;
 }
 
 void stream_socket::send_syn(std::uint64_t tries) {
@@ -183,7 +201,7 @@ void stream_socket::queue(std::shared_ptr<stream_socket> one) {
 int stream_socket::accept(std::uint32_t options) {
   if (!is_listening()) return -EINVAL;
   if (arrived_.empty()) return -EAGAIN;
-  if (home().is_full()) return -EMFILE;
+  if (home().is_full() || home().in().chance(home(), label::out_of_descriptors)) return -EMFILE;
   std::shared_ptr<stream_socket> one = std::move(arrived_.front());
   arrived_.drop();
   one->flags = O_RDWR | (options & SOCK_NONBLOCK ? O_NONBLOCK : 0);

@@ -160,12 +160,28 @@ int datagram_socket::send_udp(const endpoint& to, packet&& p) {
   p.sender = weak_from_this();
   world& in = home().in();
   const instant way = in.delay(home(), *there, size);
-  if (way) {
+  if (there != &home()) {
+    send_over(std::move(p), way);
+  } else if (way) {
     in.after<&packet::arrives>(way, std::make_shared<packet>(std::move(p)));
   } else {
     p.arrives(0);
   }
   return static_cast<int>(size);
+}
+
+/// What a network makes of it: nothing, one, or two, one of them late.
+void datagram_socket::send_over(packet&& p, instant way) {
+  world& in = home().in();
+  const bool is_lost = in.chance(home(), label::datagram_lost);
+  if (is_lost || in.lost_on_link(home(), *p.target)) return;
+  const bool comes_twice = in.chance(home(), label::datagram_twice);
+  const auto late = static_cast<instant>(in.draw(home(), label::datagram_late, 10'001)) * 1'000;
+  if (comes_twice) {
+    const instant again = in.delay(home(), *p.target, p.bytes.size());
+    in.after<&packet::arrives>(again, std::make_shared<packet>(p));
+  }
+  in.after<&packet::arrives>(way + late, std::make_shared<packet>(std::move(p)));
 }
 
 void packet::arrives(std::uint64_t /*unused*/) {

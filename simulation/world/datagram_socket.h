@@ -49,6 +49,7 @@ class datagram_socket final : public socket {
  private:
   int send_unix(const std::string& path, packet&&);
   int send_udp(const endpoint& to, packet&&);
+  void send_over(packet&&, instant way);
   datagram_socket* peer_of(const std::string& path, int& error);
   void give_control(const packet&, msghdr&) const;
 

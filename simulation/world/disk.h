@@ -64,6 +64,8 @@ class disk {
   // ---- What lasts
 
   void sync(node&);
+  /// Its pages count as written, can be read, and never last.
+  static void fail_sync(node& of) noexcept { of.dirty.clear(); }
   void lose_power();
   /// As it was when it was new.
   void wipe();

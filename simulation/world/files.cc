@@ -41,7 +41,9 @@ int machine::open(const request& r) {
   const char* const path = at(r.address);
   const auto options = r.options;
   disk::node_pointer found;
+  if (world_.chance(*this, label::disk_error)) return -EIO;
   if (options & O_CREAT) {
+    if (!files.find(path) && world_.chance(*this, label::disk_full)) return -ENOSPC;
     const int made = files.make(path, S_IFREG | (r.length & 07777), found);
     if (made < 0 && (made != -EEXIST || (options & O_EXCL))) return made;
     if (made == -EEXIST && found->is_directory()) return -EISDIR;
@@ -52,6 +54,7 @@ int machine::open(const request& r) {
   if (!found->is_directory() && (options & O_DIRECTORY)) return -ENOTDIR;
   if (S_ISSOCK(found->mode)) return -ENXIO;
   if (is_full()) return -EMFILE;
+  if (const int error = refuse_more()) return error;
   if ((options & O_TRUNC) && found->is_file()) files.truncate(*found, 0);
   return add(std::make_shared<open_file>(*this, std::move(found), options));
 }
@@ -92,6 +95,7 @@ int machine::answer_files(const request& r) {
     case verb::remove:
       return files.remove(at(r.address), r.options != 0);
     case verb::make_directory: {
+      if (world_.chance(*this, label::disk_full)) return -ENOSPC;
       disk::node_pointer made;
       return files.make(at(r.address), S_IFDIR | (r.length & 07777), made);
     }
@@ -129,17 +133,25 @@ instant machine::duration_of(const request& r) {
   const world_options& o = world_.options();
   switch (r.what) {
     case verb::call:
-      return 0;
-    case verb::sync:
-      return o.sync_latency;
+      return micro(label::pool_time, 10'000);
     case verb::look_up:
-      return o.latency_min * 2;
+      return o.latency_min * 2 + micro(label::name_late, 10'000'000);
     case verb::send_file:
     case verb::close:
       return 0;
     default:
-      return o.disk_latency;
+      break;
   }
+  instant takes = r.what == verb::sync ? o.sync_latency : o.disk_latency;
+  takes += micro(label::disk_delay, 2'000);
+  if (world_.chance(*this, label::disk_slow))
+    takes += 100'000'000 + micro(label::disk_slow_by, 5'000'000);
+  return takes;
+}
+
+/// So much longer than the least.
+instant machine::micro(label what, std::uint64_t most) {
+  return static_cast<instant>(world_.draw(*this, what, most + 1)) * 1'000;
 }
 
 }  // namespace eddy::detail::simulated

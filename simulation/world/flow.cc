@@ -79,7 +79,7 @@ void flow::send(kind what, std::size_t n) {
   world& in = from_.in();
   flying_ += n;
   segment s{0, 0, static_cast<std::uint32_t>(n), what};
-  s.at = in.now() + (at_once_ ? 0 : in.delay(from_, to_, n));
+  s.at = in.now() + (at_once_ ? 0 : travel_time(what, n));
   s.at = s.first = last_arrival_ = std::max(s.at, last_arrival_);
   const bool goes_at_once = segments_.empty() && s.at <= in.now() &&
                             (at_once_ || (in.is_open(from_, to_) && in.is_open(to_, from_)));
@@ -89,6 +89,25 @@ void flow::send(kind what, std::size_t n) {
   }
   segments_.push(s);
   watch();
+}
+
+/// What gets lost comes later, and a connection may break down.
+instant flow::travel_time(kind what, std::size_t n) {
+  world& in = from_.in();
+  instant takes = in.delay(from_, to_, n);
+  if (&from_ == &to_) return takes;
+  const std::uint64_t lost = in.lost_times(from_, to_);
+  takes += (first_timeout << lost) - first_timeout;
+  if (what == kind::bytes && in.chance(from_, label::stream_reset)) {
+    const std::uint64_t told = in.draw(from_, label::stream_told, 3);
+    in.after<&flow::break_down>(takes, shared_from_this(), told);
+  }
+  return takes;
+}
+
+void flow::break_down(std::uint64_t told) {
+  if (reader && told != 1) reader->is_cut(ECONNRESET);
+  if (writer && told != 2) writer->is_cut(ECONNRESET);
 }
 
 // ---- On the way

@@ -75,6 +75,7 @@ class flow : public std::enable_shared_from_this<flow> {
 
   void look(std::uint64_t);
   void refused(std::uint64_t);
+  void break_down(std::uint64_t told);
 
  private:
   enum class kind : std::uint8_t { bytes, end, reset, establish };
@@ -93,6 +94,7 @@ class flow : public std::enable_shared_from_this<flow> {
 
   void send_on();
   void send(kind, std::size_t);
+  instant travel_time(kind, std::size_t);
   void deliver(const segment&);
   bool try_again(segment&);
   void watch();

@@ -16,6 +16,8 @@ namespace eddy::detail::simulated {
 namespace {
 
 constexpr unsigned threads_of_a_lane = 4;
+constexpr std::uint64_t most_late_ticks = 3;
+constexpr std::size_t most_reordered = 16;
 
 /// What of an object it waits for; `sides`: it stands for itself.
 std::size_t side_of(const request& r) noexcept {
@@ -79,7 +81,7 @@ time_point kernel::now() noexcept {
 }
 
 bool kernel::has_work() const noexcept {
-  return !due_.empty() || !due_calls_.empty() || !inbox_.empty() || rung_;
+  return !due_.empty() || !due_calls_.empty() || !late_cancels_.empty() || !inbox_.empty() || rung_;
 }
 
 // ---- The turn
@@ -92,6 +94,7 @@ void kernel::run(detail::turn& t) {
     report_abandoned(t);
     return;
   }
+  end_late_cancels(t);
   cancel(t);
   report_all(t);
   const bool begins = !t.start.empty();
@@ -120,16 +123,49 @@ void kernel::cancel(detail::turn& t) {
     operation& o = *t.cancel.pop();
     auto& w = *reinterpret_cast<waiting*>(o.handle);  // NOLINT: its place
     if (w.has_begun) continue;
+    // What could end now may.
+    world& in = machine_.in();
+    const bool can_race = w.of && (w.where == side::watching ||
+                                   w.of->waits[static_cast<std::size_t>(w.where)].front() == &w);
+    if (can_race && in.chance(machine_, label::cancel_race) && attempt(w)) {
+      report(w, t);
+      continue;
+    }
     std::erase(queued_calls_, &w);
     o.result = -ECANCELED;
+    if (const std::uint64_t ticks = in.draw(machine_, label::cancel_late, most_late_ticks + 1)) {
+      stop_waiting(w);
+      late_cancels_.push_back({&w, ticks});
+    } else {
+      report(w, t);
+    }
+  }
+}
+
+void kernel::end_late_cancels(detail::turn& t) {
+  for (late_cancel& c : late_cancels_) {
+    if (c.ticks) --c.ticks;
+  }
+  while (room_ && !late_cancels_.empty() && !late_cancels_.front().ticks) {
+    waiting& w = *late_cancels_.front().whose;
+    late_cancels_.erase(late_cancels_.begin());
     report(w, t);
   }
+}
+
+/// One of the first of those whose turn it is.
+waiting& kernel::choose(const list& due) {
+  waiting* w = due.front();
+  const std::size_t among = std::min(due.size(), most_reordered);
+  for (std::uint64_t i = machine_.in().draw(machine_, label::report_order, among); i; --i)
+    w = list::after(*w);
+  return *w;
 }
 
 void kernel::report_all(detail::turn& t) {
   for (list* due : {&due_, &due_calls_}) {
     while (room_ && !due->empty()) {
-      waiting& w = *due->front();
+      waiting& w = choose(*due);
       due->remove(w);
       if (attempt(w)) report(w, t);
     }
@@ -154,10 +190,12 @@ bool kernel::attempt(waiting& w) {
 /// A job runs where no loop does, as on a thread of its own.
 int kernel::call(const request& r) {
   detail::loop* const here = std::exchange(detail::current_loop, nullptr);
+  detail::backend* const world_before = std::exchange(detail::world_without_loop, this);
   auto* const function = reinterpret_cast<int (*)(void*)>(static_cast<std::uintptr_t>(r.address));
   const int result =
       function(reinterpret_cast<void*>(static_cast<std::uintptr_t>(r.offset)));  // NOLINT
   detail::current_loop = here;
+  detail::world_without_loop = world_before;
   return result;
 }
 
@@ -253,18 +291,24 @@ void kernel::try_again(waiting& w) {
   if (!w.in_turn.linked) due.push(w);
 }
 
-/// Its place is another's, and so is its turn.
-void kernel::leave(waiting& w) {
+/// Nothing comes of it any more; others have their turn.
+void kernel::stop_waiting(waiting& w) {
   (w.what->ask.what == verb::call ? due_calls_ : due_).remove(w);
   if (w.of) {
     auto& queue = w.of->waits[static_cast<std::size_t>(w.where)];
     queue.remove(w);
     if (w.where != side::watching && queue.front()) try_again(*queue.front());
+    w.of = nullptr;
   }
   if (w.what->ask.what == verb::receive_chunk) {
     std::erase(starved_, &w);
     feed();
   }
+}
+
+/// Its place is another's.
+void kernel::leave(waiting& w) {
+  stop_waiting(w);
   if (w.what->ask.what == verb::call && w.has_begun) {
     const pool_lane lane = w.what->ask.lane;
     --busy_[static_cast<std::size_t>(lane)];
@@ -346,6 +390,7 @@ void kernel::abandon() noexcept {
     w.of = nullptr;
   }
   starved_.clear();
+  late_cancels_.clear();
   queued_calls_.clear();
 }
 

@@ -50,13 +50,16 @@ class kernel : public detail::backend {
   void begin_timed(waiting&, instant duration);
   void begin_call(waiting&);
   void cancel(detail::turn&);
+  void end_late_cancels(detail::turn&);
+  waiting& choose(const list&);
   void report_all(detail::turn&);
   bool attempt(waiting&);
   void report(waiting&, detail::turn&);
   void leave(waiting&);
+  void stop_waiting(waiting&);
   void report_abandoned(detail::turn&);
   void sleep(detail::turn&);
-  static int call(const request&);
+  int call(const request&);
   void forget_waits(std::int32_t descriptor);
 
   int receive_chunk(waiting&);
@@ -74,9 +77,14 @@ class kernel : public detail::backend {
   std::deque<waiting> places_;
   std::vector<waiting*> free_;
   list due_, due_calls_;
-  std::vector<waiting*> starved_;      // they found no chunk, in this order
-  std::array<unsigned, 4> busy_{};     // threads of each lane
-  std::deque<waiting*> queued_calls_;  // they wait for a thread
+  struct late_cancel {
+    waiting* whose;
+    std::uint64_t ticks;
+  };
+  std::vector<late_cancel> late_cancels_;  // done with, and not reported yet
+  std::vector<waiting*> starved_;          // they found no chunk, in this order
+  std::array<unsigned, 4> busy_{};         // threads of each lane
+  std::deque<waiting*> queued_calls_;      // they wait for a thread
   std::shared_ptr<timed> timed_;
 };
 

@@ -44,7 +44,7 @@ void disk::make_durable(std::size_t n) {
 
 void disk::lose_power() {
   if (!unsynced_.empty())
-    make_durable(home_.in().draw(home_, detail::label::power_names, unsynced_.size() + 1));
+    make_durable(home_.in().draw(home_, label::power_names, unsynced_.size() + 1));
   unsynced_.clear();
   lose_names(root_);
 }
@@ -64,7 +64,7 @@ void disk::lose_content(node& of) {
   constexpr std::uint64_t sectors = page_size / 512;
   const std::uint64_t size = of.size;
   for (const std::uint64_t number : of.dirty) {
-    const std::uint64_t kept = home_.in().draw(home_, detail::label::power_page, sectors + 1);
+    const std::uint64_t kept = home_.in().draw(home_, label::power_page, sectors + 1);
     const auto now = of.content.find(number);
     if (!kept || now == of.content.end()) continue;
     auto left = std::make_shared<page>();

@@ -158,6 +158,11 @@ object* machine::find(std::int32_t descriptor) const noexcept {
                                                                    : nullptr;
 }
 
+/// -errno: the system has no more, though the program has not too many.
+int machine::refuse_more() {
+  return world_.chance(*this, label::out_of_descriptors) ? -EMFILE : 0;
+}
+
 int machine::close(std::int32_t descriptor) {
   if (!find(descriptor)) return -EBADF;
   release(descriptor);

@@ -103,10 +103,13 @@ class machine {
   int leave_path(const request&);
   int watch_signals(const request&);
   int look_up(detail::name_query&);
+  bool refuse_name(detail::name_query&);
   int make_socket(const request&);
   int make_pair(const request&);
   int make_pipe(const request&);
   int make_wall_timer(const request&);
+  int refuse_more();
+  instant micro(label, std::uint64_t most);
   void release(std::int32_t descriptor);
   void vanish_all();
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "runtime/name_query.h"
 #include "simulation/world/endpoint.h"
@@ -38,6 +39,13 @@ void give(detail::name_query& q, const endpoint& e, int family) {
 
 }  // namespace
 
+bool machine::refuse_name(detail::name_query& q) {
+  using failure = detail::name_query::failure;
+  const std::uint64_t fails = world_.draw(*this, label::name_fails, 3);
+  if (fails) q.failed = fails == 1 ? failure::try_again : failure::not_found;
+  return fails != 0;
+}
+
 int machine::look_up(detail::name_query& q) {
   if (q.host.empty()) {
     sa_family_t family = AF_UNSPEC;
@@ -52,6 +60,7 @@ int machine::look_up(detail::name_query& q) {
     if (q.name.empty()) q.failed = detail::name_query::failure::not_found;
     return 0;
   }
+  if (refuse_name(q)) return 0;
   int family = AF_INET;
   if (const auto number = by_number(q.host, family)) {
     give(q, *number, family);
@@ -61,6 +70,8 @@ int machine::look_up(detail::name_query& q) {
   } else if (const machine* const there = world_.find(q.host)) {
     give(q, endpoint::v4(there->address(), 0), AF_INET);
   }
+  if (world_.draw(*this, label::name_order, q.addresses.size()))
+    std::swap(q.addresses.front(), q.addresses.back());
   if (q.addresses.empty()) q.failed = detail::name_query::failure::not_found;
   return 0;
 }

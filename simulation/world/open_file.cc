@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "simulation/world/machine.h"
+#include "simulation/world/passing.h"
 
 namespace eddy::detail::simulated {
 namespace {
@@ -46,11 +47,13 @@ int open_file::read(const request& r, msghdr& m) {
   if (const int error = access(O_WRONLY, r, offset)) return error;
   if (is_device("null")) return 0;
   const bool zeros = is_device("full");
+  std::size_t most = 0;
+  if (const int error = fail(size_of(m), most)) return error;
   std::size_t done = 0;
   for (std::size_t i = 0; i < m.msg_iovlen; ++i) {
     const iovec& part = m.msg_iov[i];
     auto* const to = static_cast<char*>(part.iov_base);
-    std::size_t n = part.iov_len;
+    std::size_t n = std::min(part.iov_len, most - done);
     if (zeros) {
       std::memset(to, 0, n);
     } else {
@@ -59,8 +62,18 @@ int open_file::read(const request& r, msghdr& m) {
     done += n;
     if (n < part.iov_len) break;
   }
+  if (done && home().in().chance(home(), label::disk_corrupt))
+    *static_cast<char*>(m.msg_iov[0].iov_base) ^= 0x10;
   if (r.offset == current_position) position_ = offset + done;
   return static_cast<int>(done);
+}
+
+/// A disk that fails does so somewhere: what came before is done. 0 or -errno.
+int open_file::fail(std::size_t size, std::size_t& most) {
+  most = size;
+  if (!home().in().chance(home(), label::disk_error)) return 0;
+  most = home().in().draw(home(), label::disk_error_at, size);
+  return most ? 0 : -EIO;
 }
 
 int open_file::write(const request& r, const msghdr& m) {
@@ -68,16 +81,18 @@ int open_file::write(const request& r, const msghdr& m) {
   if (const int error = access(O_RDONLY, r, offset)) return error;
   if (is_device("full")) return -ENOSPC;
   const bool drops = is_device("null");
+  if (!drops && home().in().chance(home(), label::disk_full)) return -ENOSPC;
+  std::size_t most = 0;
+  if (const int error = fail(size_of(m), most)) return error;
   if (flags & O_APPEND) offset = node_->size;
   std::size_t done = 0;
   for (std::size_t i = 0; i < m.msg_iovlen; ++i) {
     const iovec& part = m.msg_iov[i];
-    if (!drops && offset + done + part.iov_len > largest_file)
-      return done ? static_cast<int>(done) : -EFBIG;
+    const std::size_t n = std::min(part.iov_len, most - done);
+    if (!drops && offset + done + n > largest_file) return done ? static_cast<int>(done) : -EFBIG;
     if (!drops)
-      home().files.write(*node_, offset + done, static_cast<const char*>(part.iov_base),
-                         part.iov_len);
-    done += part.iov_len;
+      home().files.write(*node_, offset + done, static_cast<const char*>(part.iov_base), n);
+    done += n;
   }
   if (r.offset == current_position) position_ = offset + done;
   return static_cast<int>(done);
@@ -96,6 +111,10 @@ int open_file::examine(const request& r) {
 
 int open_file::sync(bool /*data_only*/) {
   if (!node_->is_file() && !node_->is_directory()) return -EINVAL;
+  if (home().in().chance(home(), label::sync_error)) {
+    home().files.fail_sync(*node_);
+    return -EIO;
+  }
   home().files.sync(*node_);
   return 0;
 }
@@ -114,8 +133,7 @@ int open_file::list(char* to, std::size_t room) {
     listed_.assign({{".", node_}, {"..", node_->parent.lock()}});
     listed_.insert(listed_.end(), node_->names.begin(), node_->names.end());
     for (std::size_t i = 2; i + 1 < listed_.size(); ++i) {
-      const std::uint64_t other =
-          home().in().draw(home(), detail::label::list_order, listed_.size() - i);
+      const std::uint64_t other = home().in().draw(home(), label::list_order, listed_.size() - i);
       if (other) std::swap(listed_[i], listed_[i + other]);
     }
   }

@@ -27,6 +27,7 @@ class open_file final : public object {
 
  private:
   bool is_device(const char* name) const;
+  int fail(std::size_t size, std::size_t& most);
   int access(std::uint32_t wanted, const request&, std::uint64_t& offset) const;
 
   disk::node_pointer node_;

@@ -29,8 +29,9 @@ pipe_end::pipe_end(machine& home, std::shared_ptr<pipe_pages> pages, bool writes
 int pipe_end::read(const request&, msghdr& m) {
   if (writes_) return -EBADF;
   const std::size_t room = size_of(m);
-  const std::size_t n = std::min(room, pages_->bytes.size());
+  std::size_t n = std::min(room, pages_->bytes.size());
   if (!n) return !room || !pages_->writer ? 0 : -EAGAIN;
+  n -= home().in().draw(home(), label::stream_short_read, n);
   std::size_t done = 0;
   for (std::size_t i = 0; done < n; ++i) {
     const std::size_t part = std::min(m.msg_iov[i].iov_len, n - done);

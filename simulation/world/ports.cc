@@ -40,7 +40,7 @@ bool ports::is_taken(const wish& w) {
 
 int ports::find_free(wish& w) {
   const auto from =
-      static_cast<std::uint16_t>(next_ + home_.in().draw(home_, detail::label::port, free_ports));
+      static_cast<std::uint16_t>(next_ + home_.in().draw(home_, label::port, free_ports));
   for (unsigned i = 0; i < free_ports; ++i) {
     w.at.port = static_cast<std::uint16_t>(first_free + (from + i) % free_ports);
     const auto there = all_.find(w.at.port);

@@ -33,8 +33,9 @@ int stream_socket::read(const request& r, msghdr& m) {
   if (state_ == state::connecting) return -EAGAIN;
   if (!in_) return is_tcp() ? -ENOTCONN : -EINVAL;
   const std::size_t room = size_of(m);
-  const std::size_t n = std::min(in_->readable_together(), room);
+  std::size_t n = std::min(in_->readable_together(), room);
   if (n) {
+    n -= home().in().draw(home(), label::stream_short_read, n);
     in_->get(m, n, (r.options & MSG_PEEK) != 0);
     if (!is_tcp()) give_passed(home(), in_->passed(), m, r);
     return static_cast<int>(n);
@@ -54,8 +55,9 @@ int stream_socket::write(const request& r, const msghdr& m) {
   if (no_more_out_ || state_ == state::dead) return -EPIPE;
   if (!is_tcp() && !out_->reader) return -EPIPE;
   const std::size_t size = size_of(m);
-  const std::size_t n = std::min(size, out_->room());
+  std::size_t n = std::min(size, out_->room());
   if (!n) return size ? -EAGAIN : 0;
+  n -= home().in().draw(home(), label::stream_short_write, n);
   if (!is_tcp() && r.what == verb::send_message) {
     passed_objects passed;
     if (const int error = take_passed(home(), m, passed)) return error;
@@ -106,6 +108,17 @@ int stream_socket::shut(int how) {
   }
   wake_all();
   return 0;
+}
+
+/// Bytes for whom both sides are shut reset him, and who has sent them.
+void stream_socket::has_arrived() {
+  if (is_tcp() && no_more_in_ && no_more_out_ && in_->readable() && state_ == state::connected) {
+    out_->reset();
+    in_->stop_reading();
+    is_cut(ECONNRESET);
+    return;
+  }
+  wake(side::reading);
 }
 
 /// The other end was reset, or does not answer any more.

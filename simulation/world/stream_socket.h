@@ -47,6 +47,7 @@ class stream_socket final : public socket, private flow_end {
     return std::static_pointer_cast<stream_socket>(shared_from_this());
   }
   int begin_tcp(const request&);
+  bool begin_badly();
   int connect_unix(const request&);
   std::shared_ptr<stream_socket> make_peer(stream_socket& client);
   void queue(std::shared_ptr<stream_socket>);
@@ -54,7 +55,7 @@ class stream_socket final : public socket, private flow_end {
   void close_connection(bool resets);
   void abort();
 
-  void has_arrived() override { wake(side::reading); }
+  void has_arrived() override;
   void has_room() override { wake(side::writing); }
   void is_cut(int error) override;
   void is_established() override;

@@ -86,9 +86,8 @@ instant world::delay(const machine& from, const machine& to, std::size_t bytes) 
   way& w = between(from, to);
   instant takes = w.latency_min;
   if (w.latency_max > w.latency_min) {
-    takes +=
-        static_cast<instant>(draw(from, detail::label::net_delay,
-                                  static_cast<std::uint64_t>(w.latency_max - w.latency_min) + 1));
+    takes += static_cast<instant>(draw(
+        from, label::net_delay, static_cast<std::uint64_t>(w.latency_max - w.latency_min) + 1));
   }
   if (!w.bandwidth) return takes;
   // (In the order of division that does not overflow for a gigabyte.)
@@ -97,9 +96,21 @@ instant world::delay(const machine& from, const machine& to, std::size_t bytes) 
   return w.busy_until - now_ + takes;
 }
 
+std::uint64_t world::lost_times(const machine& from, const machine& to) {
+  constexpr std::uint64_t most = 6;
+  std::uint64_t times = draw(from, label::net_lost, most);
+  while (times < most && lost_on_link(from, to)) ++times;
+  return times;
+}
+
+bool world::lost_on_link(const machine& from, const machine& to) {
+  const std::uint32_t loss = between(from, to).loss;
+  return open_ && loss && open_->chance(from.choosing(), "link.loss", loss);
+}
+
 // ---- What is left open
 
-std::uint64_t world::draw(const machine& host, detail::label what, std::uint64_t bound) {
+std::uint64_t world::draw(const machine& host, label what, std::uint64_t bound) {
   if (!open_) return 0;
   open_->now = now_;
   return open_->draw(host.choosing(), what, bound);

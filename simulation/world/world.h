@@ -105,11 +105,16 @@ class world {
   /// How long so much takes that is sent now.
   instant delay(const machine& from, const machine& to, std::size_t bytes);
 
+  /// How often in succession one packet is lost there.
+  std::uint64_t lost_times(const machine& from, const machine& to);
+  /// By what the link alone loses.
+  bool lost_on_link(const machine& from, const machine& to);
+
   // ---- What is left open
 
   /// 0, the ordinary, to bound - 1. No draw where there is one possibility.
-  std::uint64_t draw(const machine&, detail::label, std::uint64_t bound);
-  bool chance(const machine& m, detail::label l) { return draw(m, l, 2) != 0; }
+  std::uint64_t draw(const machine&, label, std::uint64_t bound);
+  bool chance(const machine& m, label l) { return draw(m, l, 2) != 0; }
 
   /// Is told of each operation that has been reported; null: nobody is.
   void explain_to(void (*f)(void*, const machine&, const operation&), void* context) noexcept {

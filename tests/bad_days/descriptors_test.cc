@@ -151,7 +151,7 @@ TEST_P(no_descriptors, AcceptingRestsOldConnectionsAreServedAndItGoesOnSoonAfter
 /// here, and must not set this loop going while it does not run.
 void accepting_rests_beside_another_world(const std::string& backend) {
   const auto here = make_runtime(backend);
-  const auto other = make_runtime("fake");
+  const auto other = make_runtime("simulation");
   std::optional<std::pair<unix_stream, unix_stream>> of_other;
   eddy::run(*other, [&]() -> task<> {
     of_other = unix_stream::pair().value();

@@ -1,7 +1,7 @@
 // Random trees of everything that coro/ offers, with random cancels from everywhere: from outside,
 // from siblings, from destructors of an unwinding. Each seed is a program of its own, and the same
 // program every time; after each run nothing may be left. EDDY_FUZZ_RUNS says how many runs on the
-// fake backend (20,000 without), EDDY_FUZZ_SEED where to begin.
+// simulation (20,000 without), EDDY_FUZZ_SEED where to begin.
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -386,7 +386,7 @@ class fuzz : public ::testing::TestWithParam<std::string> {};
 EDDY_TEST_ON_EVERY_BACKEND(fuzz);
 
 TEST_P(fuzz, RandomProgramsWithRandomCancelsLeaveNothing) {
-  const bool in_memory = GetParam() == "fake";
+  const bool in_memory = GetParam() == "simulation";
   const std::uint64_t from = number_from("EDDY_FUZZ_SEED", 1);
   const std::uint64_t runs = in_memory ? number_from("EDDY_FUZZ_RUNS", 20'000) : 300;
   constexpr unsigned budgets[] = {1024, 1, 2, 3, 7};

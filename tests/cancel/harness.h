@@ -126,9 +126,10 @@ struct next_backend {
   static inline watched_backend* made = nullptr;
   static std::unique_ptr<detail::backend> make(const detail::backend_parts& parts,
                                                void* /*context*/) {
-    std::unique_ptr<detail::backend> inner = name == "io_uring" ? detail::make_uring_backend(parts)
-                                             : name == "epoll"  ? detail::make_epoll_backend(parts)
-                                                                : make_fake_backend(parts);
+    std::unique_ptr<detail::backend> inner =
+        name == "io_uring" ? detail::make_uring_backend(parts)
+        : name == "epoll"  ? detail::make_epoll_backend(parts)
+                           : detail::simulated::make_alone(parts, without_delay());
     auto watched = std::make_unique<watched_backend>(std::move(inner), *striking);
     made = watched.get();
     parts.workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
@@ -343,7 +344,7 @@ inline play_result play(const scenario& s, const std::string& backend, unsigned 
                 "this play does not end: %s on %s, budget %u, %s at point %u\n", s.name,
                 backend.c_str(), budget, name_of(kind), at);
   ::alarm(60);
-  const bool in_memory = backend == "fake";
+  const bool in_memory = backend == "simulation";
   const std::size_t descriptors = in_memory ? 0 : descriptors_of_this_process();
   counted::live = 0;
   play_result result;
@@ -389,7 +390,7 @@ inline play_result play(const scenario& s, const std::string& backend, unsigned 
     }
     EXPECT_EQ(counted::live, 0) << "a frame is left";
     if (in_memory) {
-      EXPECT_EQ(static_cast<fake_backend&>(next_backend::made->inner()).open_descriptors(), 0u)
+      EXPECT_EQ(detail::simulated::machine_of(&next_backend::made->inner())->open_descriptors(), 0u)
           << "a descriptor is left";
     }
   }
@@ -412,7 +413,7 @@ inline play_result play(const scenario& s, const std::string& backend, unsigned 
 inline unsigned play_all(const scenario& s, const std::string& backend) {
   static const bool once = [] { return std::signal(SIGALRM, &now_playing::too_long) != SIG_ERR; }();
   static_cast<void>(once);
-  const bool in_memory = backend == "fake";
+  const bool in_memory = backend == "simulation";
   std::vector<unsigned> budgets{1024};
   const unsigned whole = play(s, backend, 1024, blow::none, 0).points;
   if (in_memory) {
@@ -453,9 +454,9 @@ inline void PrintTo(const case_of_table& c, std::ostream* out) {
 template <std::size_t N>
 std::vector<case_of_table> every_case(const scenario (&table)[N]) {
   std::vector<case_of_table> all;
-  for (const std::string& backend : backends({"io_uring", "epoll", "fake"})) {
+  for (const std::string& backend : backends({"io_uring", "epoll", "simulation"})) {
     for (const scenario& s : table) {
-      if (!s.real_only || backend != "fake") all.push_back({&s, backend});
+      if (!s.real_only || backend != "simulation") all.push_back({&s, backend});
     }
   }
   return all;

@@ -20,7 +20,7 @@ std::string complaints(const scenario& s) {
   {
     ::testing::ScopedFakeTestPartResultReporter listening(
         ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &said);
-    static_cast<void>(play_all(s, "fake"));
+    static_cast<void>(play_all(s, "simulation"));
   }
   std::string all;
   for (int i = 0; i < said.size(); ++i)
@@ -124,7 +124,7 @@ task<> walks(world& w) {
 }
 
 TEST(harness, ReachesEveryWaitAlsoThoseOfOneDrain) {
-  EXPECT_GT(play_all({"walks", walks}, "fake"), 12u);
+  EXPECT_GT(play_all({"walks", walks}, "simulation"), 12u);
   for (const int times : stopped_at) {
     EXPECT_GT(times, 0);
   }

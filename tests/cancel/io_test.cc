@@ -484,9 +484,7 @@ TEST_P(many_cancels, TenThousandTimeoutsExpireInOneMillisecondWithASubmissionQue
   const rlimit before = allowed;
   allowed.rlim_cur = std::min<rlim_t>(allowed.rlim_max, 20'200);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &allowed), 0);
-  const std::size_t possible = std::min<std::size_t>(10'000, (allowed.rlim_cur - 100) / 2);
-  // (the fake world looks at all of them each time)
-  const std::size_t reads_at_once = is_virtual() ? 300 : possible;
+  const std::size_t reads_at_once = std::min<std::size_t>(10'000, (allowed.rlim_cur - 100) / 2);
 
   runtime_options options;
   options.ring_entries = 8;

@@ -13,7 +13,7 @@ namespace eddy::test {
 namespace {
 
 std::vector<std::string> chunk_backends() {
-  std::vector<std::string> all = backends({"io_uring", "epoll", "fake"});
+  std::vector<std::string> all = backends({"io_uring", "epoll", "simulation"});
   if (!built_without_liburing() && std::erase(all, "io_uring")) {
     all.emplace_back("io_uring");
     all.emplace_back("io_uring_by_polls");

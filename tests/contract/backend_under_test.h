@@ -24,7 +24,6 @@
 #include "runtime/mailbox.h"
 #include "runtime/pool.h"
 #include "tests/support/backends.h"
-#include "tests/support/fake_backend.h"
 #include "tests/support/simulated_world.h"
 #include "tests/support/temporary_directory.h"
 
@@ -94,7 +93,6 @@ class backend_under_test {
     }
 #endif
     if (name == "epoll") kernel = detail::make_epoll_backend(parts);
-    if (name == "fake") kernel = make_fake_backend(parts);
     if (name == "simulation") kernel = detail::simulated::make_alone(parts, without_delay());
     workers.set_doorbell([](void* b) noexcept { static_cast<detail::backend*>(b)->wake(); },
                          kernel.get());
@@ -257,19 +255,15 @@ class backend_under_test {
   }
   /// A signal of the process, or of a world alone.
   void raise_signal(int signal) {
-    if (auto* fake = dynamic_cast<fake_backend*>(kernel.get())) {
-      fake->raise_signal(signal);
-    } else if (auto* machine = detail::simulated::machine_of(kernel.get())) {
+    if (auto* machine = detail::simulated::machine_of(kernel.get())) {
       machine->raise(signal);
     } else {
       ::raise(signal);
     }
   }
-  /// A path of this test alone (a fake kernel has a world alone).
+  /// A path of this test alone (a simulated machine is its own).
   std::string path(const std::string& name) const {
-    return kernel->name() == std::string_view("fake") || detail::simulated::machine_of(kernel.get())
-               ? "/tmp/" + name
-               : folder_.file(name);
+    return detail::simulated::machine_of(kernel.get()) ? "/tmp/" + name : folder_.file(name);
   }
 
   detail::mailbox inbox;
@@ -284,7 +278,7 @@ class backend_under_test {
   temporary_directory folder_;
 };
 
-/// Tests of what every backend does, one that fakes the kernel too.
+/// Tests of what every backend does, one that simulates it too.
 class every_backend : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { make(); }

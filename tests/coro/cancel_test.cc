@@ -162,7 +162,7 @@ TEST_P(cancel, Rule21AnOperationNotYetHandedOverEndsInTheSameDrain) {
 }
 
 TEST_P(cancel, Rule21QueuedPoolWorkIsTakenBackRunningWorkIsWaitedFor) {
-  if (is_virtual()) GTEST_SKIP() << "the fake world runs calls when it takes them over";
+  if (is_virtual()) GTEST_SKIP() << "a simulated pool has a thread for each";
   runtime_options options;
   options.pool_threads = 1;
   make(options);

@@ -229,7 +229,7 @@ TEST_P(timeout, Rule27AReadThatIsReadyInTheTickOfTheDeadlineLosesNothing) {
 }
 
 TEST_P(timeout, Rule21RunningPoolWorkIsWaitedForByATimeoutToo) {
-  if (is_virtual()) GTEST_SKIP() << "the fake world runs calls when it takes them over";
+  if (is_virtual()) GTEST_SKIP() << "a simulated pool has a thread for each";
   std::atomic<bool> began{false};
   std::atomic<bool> go{false};
   run([&]() -> task<> {

@@ -28,8 +28,7 @@ EDDY_ON_EVERY_BACKEND(AlgorithmTest);
 TEST_P(AlgorithmTest, StreamsOf64KiBPassUnchangedThroughSmallBuffers) {
   run([]() -> task<void> {
     auto [near, far] = unix_stream::pair().value();
-    const int small = 4096;
-    EXPECT_EQ(::setsockopt(near.native_handle(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    EXPECT_TRUE(near.set_option(SOL_SOCKET, SO_SNDBUF, 4096));
     std::vector<unsigned char> sent(64 * 1024);
     std::iota(sent.begin(), sent.end(), static_cast<unsigned char>(7));
     std::vector<unsigned char> got(sent.size());

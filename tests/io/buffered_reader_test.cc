@@ -514,6 +514,7 @@ TEST_P(BufferedReaderTest, BufferedLinesCountAsMicrotasks) {
   runtime_options few = options();
   few.callback_budget = 10;
   runtime rt(few);
+  prepare(rt);
   eddy::run(rt, []() -> task<void> {
     std::string text;
     for (int i = 0; i < 1000; ++i) text += "line\n";

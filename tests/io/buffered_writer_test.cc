@@ -263,6 +263,7 @@ TEST_P(BufferedWriterTest, BufferedWritesCountAsMicrotasks) {
   runtime_options few = options();
   few.callback_budget = 10;
   runtime rt(few);
+  prepare(rt);
   eddy::run(rt, []() -> task<void> {
     sink to;
     buffered_writer writer(to);

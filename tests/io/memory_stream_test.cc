@@ -305,6 +305,7 @@ TEST_P(MemoryStreamTest, WhatIsThereAlreadyCountsAsAMicrotask) {
   runtime_options few = options();
   few.callback_budget = 10;
   runtime rt(few);
+  prepare(rt);
   eddy::run(rt, []() -> task<void> {
     auto [near, far] = duplex(1000);
     const std::uint64_t before = runtime::current().ticks();

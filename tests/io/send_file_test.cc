@@ -15,7 +15,7 @@ namespace {
 
 class sending_files : public every_runtime {
  protected:
-  /// A file whose bytes tell where they stand. (In the fake's world the folder is /tmp.)
+  /// A file whose bytes tell where they stand. (In the simulated world the folder is /tmp.)
   task<file> make_file(std::size_t size) {
     const std::string at = is_virtual() ? "/tmp/sent" : folder_.file("sent");
     const auto mode = open_mode::read | open_mode::write | open_mode::create;

@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 
 class ServeTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(ServeTest);
+EDDY_IN_SIMULATION_TOO(ServeTest);
 
 task<void> echo_lines(tcp_stream stream, int& connections) {
   ++connections;
@@ -192,6 +193,7 @@ task<void> send_x(socket_address to) {
 TEST_P(ServeTest, KeepingGoingAHandlersExceptionCostsItsOwnConnectionAndIsTold) {
   std::vector<std::string> told;
   runtime rt(options());
+  prepare(rt);
   rt.on_error([&](std::exception_ptr e) {
     EXPECT_EQ(&runtime::current(), &rt);
     EXPECT_FALSE(stop_requested());
@@ -224,6 +226,7 @@ TEST_P(ServeTest, KeepingGoingAHandlersExceptionCostsItsOwnConnectionAndIsTold) 
 TEST_P(ServeTest, KeepingGoingAReadThatFailsByOkIsToldToo) {
   std::vector<std::error_code> told;
   runtime rt(options());
+  prepare(rt);
   rt.on_error([&told](std::exception_ptr e) {
     try {
       std::rethrow_exception(e);
@@ -281,6 +284,7 @@ TEST_P(ServeTest, WithoutACallbackAnExceptionIsALineOnStderr) {
 TEST_P(ServeTest, KeepingGoingACallableThatThrowsBeforeItGivesATaskIsTold) {
   int told = 0;
   runtime rt(options());
+  prepare(rt);
   rt.on_error([&told](std::exception_ptr) { ++told; });
   eddy::run(rt, []() -> task<void> {
     const auto server = [](tcp_listener& l) {
@@ -308,6 +312,7 @@ struct copied_once {
 TEST_P(ServeTest, KeepingGoingAnArgumentWhoseCopyThrowsCostsItsOwnConnection) {
   std::vector<std::string> told;
   runtime rt(options());
+  prepare(rt);
   rt.on_error([&told](std::exception_ptr e) {
     try {
       std::rethrow_exception(e);
@@ -332,6 +337,7 @@ TEST_P(ServeTest, KeepingGoingAnArgumentWhoseCopyThrowsCostsItsOwnConnection) {
 
 TEST_P(ServeTest, WhatOnErrorThrowsEndsTheRun) {
   runtime rt(options());
+  prepare(rt);
   rt.on_error([](std::exception_ptr e) { std::rethrow_exception(e); });
   const auto main = []() -> task<void> {
     const auto server = [](tcp_listener& l) {
@@ -347,6 +353,7 @@ TEST_P(ServeTest, WhatOnErrorThrowsEndsTheRun) {
 
 TEST_P(ServeTest, OnErrorMaySetAnotherAndEndTheServer) {
   runtime rt(options());
+  prepare(rt);
   std::string told;
   tcp_listener* listening = nullptr;
   rt.on_error([&](std::exception_ptr) {
@@ -374,6 +381,7 @@ TEST_P(ServeTest, OnErrorMaySetAnotherAndEndTheServer) {
 
 TEST_P(ServeTest, KeepingGoingACancelEndsAllAndNothingIsTold) {
   runtime rt(options());
+  prepare(rt);
   rt.on_error([](std::exception_ptr) { ADD_FAILURE() << "a stop is no exception"; });
   eddy::run(rt, []() -> task<void> {
     tcp_listener listener = tcp_listener::bind(socket_address::loopback(0)).value();

@@ -1,4 +1,4 @@
-// UDP as the kernel gives it: limits, errors of the network, addresses, groups. (The fake backend has
+// UDP as the kernel gives it: limits, errors of the network, addresses, groups. (The simulation has
 // none of that. All on the loopback; IPv6 where the machine has it.)
 #include "tests/support/datagrams.h"
 

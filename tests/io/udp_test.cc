@@ -399,7 +399,7 @@ TEST_P(udp, ABatchOfNothingOrTooMuchIsRefused) {
 
 // ---- Cut and joined
 
-// (The fake backend refuses to cut, as devices do: there all of this is what we cut.)
+// (The simulation refuses to cut, as devices do: there all of this is what we cut.)
 TEST_P(udp, WhatIsSentInSegmentsComesAsDatagrams) {
   run([]() -> task<> {
     udp_socket a = on_loopback(), b = on_loopback();

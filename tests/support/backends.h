@@ -19,7 +19,7 @@ inline std::vector<std::string> backends(const std::vector<std::string>& all) {
   std::vector<std::string> some;
   std::stringstream list(chosen);
   for (std::string name; std::getline(list, name, ',');) {
-    const bool another = name == "io_uring" || name == "epoll" || name == "fake";
+    const bool another = name == "io_uring" || name == "epoll" || name == "simulation";
     if (!another || std::find(all.begin(), all.end(), name) != all.end()) some.push_back(name);
   }
   return some;
@@ -38,7 +38,7 @@ inline std::string backend_name(const ::testing::TestParamInfo<std::string>& inf
   return info.param;
 }
 inline auto all_backends() {
-  return ::testing::ValuesIn(backends({"io_uring", "epoll", "fake"}));
+  return ::testing::ValuesIn(backends({"io_uring", "epoll", "simulation"}));
 }
 inline auto real_backends() {
   return ::testing::ValuesIn(backends({"io_uring", "epoll"}));

@@ -28,6 +28,7 @@
 
 #include "tests/support/backends.h"
 #include "tests/support/echo.h"
+#include "tests/support/simulated_world.h"
 #include "tests/support/temporary_directory.h"
 
 namespace eddy::test {
@@ -57,15 +58,23 @@ class io_test : public testing::TestWithParam<std::string> {
     o.backend = GetParam() == "epoll" ? backend_kind::epoll : backend_kind::io_uring;
     return o;
   }
+  bool is_virtual() const { return GetParam() == "simulation"; }
+  /// A runtime with these options has the backend under test.
+  void prepare(runtime& rt) const {
+    if (is_virtual()) use_simulated_backend(rt);
+  }
   /// Runs `main(arguments...)` on a runtime of the backend under test.
   template <class F, class... A>
   auto run(F main, A... arguments) {
     runtime rt(options());
+    prepare(rt);
     return eddy::run(rt, std::move(main), std::move(arguments)...);
   }
 
   /// A path in a folder of this test's own.
-  std::string path(const std::string& name) const { return folder_.file(name); }
+  std::string path(const std::string& name) const {
+    return is_virtual() ? "/tmp/" + name : folder_.file(name);
+  }
 
  private:
   std::size_t before_ = 0;
@@ -75,6 +84,13 @@ class io_test : public testing::TestWithParam<std::string> {
 #define EDDY_ON_EVERY_BACKEND(fixture)                                                        \
   INSTANTIATE_TEST_SUITE_P(Backends, fixture, testing::ValuesIn(::eddy::test::io_backends()), \
                            [](const auto& one) { return one.param; })
+
+/// For tests that leave the world to eddy: a simulated one, too.
+#define EDDY_IN_SIMULATION_TOO(fixture)                                               \
+  INSTANTIATE_TEST_SUITE_P(World, fixture,                                            \
+                           testing::ValuesIn(::eddy::test::backends({"simulation"})), \
+                           [](const auto& one) { return one.param; });                \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(fixture)
 
 /// Two ends of one TCP connection.
 inline task<std::pair<tcp_stream, tcp_stream>> tcp_pair() {
@@ -88,8 +104,7 @@ inline task<std::pair<tcp_stream, tcp_stream>> tcp_pair() {
 /// The next close of it sends a reset.
 template <class S>
 void reset_at_close(S& s) {
-  const linger hard{1, 0};
-  EXPECT_EQ(::setsockopt(s.native_handle(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+  EXPECT_TRUE(s.set_option(SOL_SOCKET, SO_LINGER, linger{1, 0}));
 }
 
 /// Goes on when everything that was begun before has been handed to the kernel.

@@ -18,15 +18,16 @@ namespace eddy::test {
 
 namespace {
 
-fake_backend* last_fake = nullptr;
+detail::simulated::machine* last_machine = nullptr;
 
 class counting_backend;
 counting_backend* last_counting = nullptr;
 std::string counted_name;
 
-std::unique_ptr<detail::backend> make_fake(const detail::backend_parts& parts, void* /*context*/) {
-  auto made = std::make_unique<fake_backend>(&parts.inbox, parts.chunk_size, parts.chunk_count);
-  last_fake = made.get();
+std::unique_ptr<detail::backend> make_simulated(const detail::backend_parts& parts,
+                                                void* /*context*/) {
+  auto made = detail::simulated::make_alone(parts, without_delay());
+  last_machine = detail::simulated::machine_of(made.get());
   return made;
 }
 
@@ -34,7 +35,7 @@ std::unique_ptr<detail::backend> make_by_name(const std::string& name,
                                               const detail::backend_parts& parts) {
   if (name == "io_uring") return detail::make_uring_backend(parts);
   if (name == "epoll") return detail::make_epoll_backend(parts);
-  if (name == "fake") return make_fake(parts, nullptr);
+  if (name == "simulation") return make_simulated(parts, nullptr);
   throw std::invalid_argument("no backend is called " + name);
 }
 
@@ -78,8 +79,8 @@ std::unique_ptr<runtime> make_runtime(const std::string& backend, runtime_option
   if (backend == "io_uring") options.backend = backend_kind::io_uring;
   if (backend == "epoll") options.backend = backend_kind::epoll;
   auto made = std::make_unique<runtime>(options);
-  if (backend == "fake") {
-    detail::use_backend(*made, &make_fake);
+  if (backend == "simulation") {
+    detail::use_backend(*made, &make_simulated);
   } else if (options.backend == backend_kind::automatic) {
     throw std::invalid_argument("no backend is called " + backend);
   }
@@ -104,10 +105,11 @@ backend_use used() {
 }
 
 void advance_time(duration d) {
-  last_fake->advance(d);
+  detail::simulated::world& in = last_machine->in();
+  in.advance_to(in.now() + d.count());
 }
 void set_wall_clock(std::chrono::system_clock::time_point t) {
-  last_fake->set_wall_clock(t);
+  last_machine->set_wall_clock(duration(t.time_since_epoch()).count());
 }
 
 void every_runtime::SetUp() {
@@ -176,7 +178,7 @@ stream_pair::~stream_pair() {
 void stream_pair::forget() {
   runtime_ = nullptr;
   for (int end : ends_) {
-    if (end < 1000) ::close(end);  // (the fake's begin there)
+    if (end < detail::simulated::first_descriptor) ::close(end);
   }
 }
 

@@ -17,7 +17,7 @@
 
 #include "runtime/backend/backend.h"
 #include "tests/support/backends.h"
-#include "tests/support/fake_backend.h"
+#include "tests/support/simulated_world.h"
 #include "tests/support/trace.h"
 
 namespace eddy::test {
@@ -39,7 +39,7 @@ std::unique_ptr<runtime> make_counted_runtime(const std::string& backend, runtim
 /// Of the counted runtime that was made last.
 backend_use used();
 
-/// Moves the time of the fake backend that was made last.
+/// Moves the time of the simulated world that was made last.
 void advance_time(duration);
 /// Sets the wall clock there.
 void set_wall_clock(std::chrono::system_clock::time_point);
@@ -52,7 +52,7 @@ class every_runtime : public ::testing::TestWithParam<std::string> {
   void SetUp() override;
   void TearDown() override;
 
-  bool is_virtual() const { return GetParam() == "fake"; }
+  bool is_virtual() const { return GetParam() == "simulation"; }
   /// The runtime of this test, made with these options: before anything else is done with it.
   runtime& make(const runtime_options&);
   runtime& make_counted(const runtime_options& = {});

@@ -190,7 +190,7 @@ TEST(FailingProgram, TheEnvironmentChoosesTheBackends) {
   EXPECT_EQ(lists("epoll"), (std::set<std::string>{"", "epoll"}));
   EXPECT_EQ(lists("io_uring"), (std::set<std::string>{"", "io_uring"}));
   EXPECT_EQ(lists("epoll,io_uring,other"), (std::set<std::string>{"io_uring", "epoll", "other"}));
-  EXPECT_EQ(lists("fake"), (std::set<std::string>{""}));
+  EXPECT_EQ(lists("simulation"), (std::set<std::string>{""}));
 }
 
 }  // namespace
