@@ -40,7 +40,7 @@ runtime& simulated_host::loop() {
 // ---- Its life
 
 void simulated_host::stop() {
-  constexpr duration patience = std::chrono::seconds(30);
+  static constexpr duration patience = std::chrono::seconds(30);
   detail::host& h = *host_;
   h.in().act([&h] {
     h.stop();

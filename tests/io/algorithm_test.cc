@@ -24,6 +24,7 @@ static_assert(!readable_stream<int> && !readable_stream<tcp_listener>);
 
 class AlgorithmTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(AlgorithmTest);
+EDDY_IN_SIMULATION_TOO(AlgorithmTest);
 
 TEST_P(AlgorithmTest, StreamsOf64KiBPassUnchangedThroughSmallBuffers) {
   run([]() -> task<void> {

@@ -32,6 +32,7 @@ static_assert(stream<tcp_stream> && stream<unix_stream> && !stream<file> && !str
 
 class AnyStreamTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(AnyStreamTest);
+EDDY_IN_SIMULATION_TOO(AnyStreamTest);
 
 TEST_P(AnyStreamTest, StreamsOfSeveralTypesAreOneType) {
   run([]() -> task<void> {

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 class BufferedReaderTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(BufferedReaderTest);
+EDDY_IN_SIMULATION_TOO(BufferedReaderTest);
 
 TEST_P(BufferedReaderTest, GivesLinesMessagesAndExactCountsWhateverTheBoundaries) {
   run([]() -> task<void> {

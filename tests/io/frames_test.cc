@@ -22,6 +22,7 @@ using namespace std::string_literals;
 
 class FramesTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(FramesTest);
+EDDY_IN_SIMULATION_TOO(FramesTest);
 
 std::vector<frame_options> every_form() {
   std::vector<frame_options> all;
