@@ -22,11 +22,15 @@ enum class mistake { none, answer, drift };
 
 /// Lends to one at a time. What it lent before it died may still be out: it waits for that first.
 eddy::task<> serve_lease() {
-  auto listener = eddy::tcp_listener::bind(eddy::socket_address::any(7)).value();
+  auto listener = eddy::tcp_listener::bind(eddy::socket_address::any(7));
+  while (!listener) {  // (no descriptor is free, perhaps)
+    co_await eddy::sleep_for(1s);
+    listener = eddy::tcp_listener::bind(eddy::socket_address::any(7));
+  }
   co_await eddy::sleep_for(lease);
   eddy::time_point free_again = eddy::now();
   for (;;) {
-    auto peer = co_await listener.accept();
+    auto peer = co_await listener->accept();
     if (!peer) continue;
     char question = 0;
     const auto asked = co_await eddy::with_timeout(1s, peer->read({&question, 1}));
