@@ -84,6 +84,7 @@ simulation_report search::run() {
     seeds_in_turn();
   }
   call_.runs += sums_.runs;
+  for (assertion_site* s = assertion_sites; s; s = s->next) s->ever_asked |= s->asked_in != 0;
   if (sums_.runs >= 100) check_that_all_came_true();
   return report();
 }
@@ -204,7 +205,6 @@ void search::check_that_all_came_true() {
     lines += "  " + reason + ": " + line + "\n";
   };
   for (assertion_site* site = assertion_sites; site; site = site->next) {
-    if (site->asked_in) site->ever_asked = true;
     const std::string reason =
         std::string(site->reachable ? "reachable: " : "sometimes: ") + site->text;
     if (site->asked_in && !site->held_in) {
