@@ -3,6 +3,7 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <string>
 #include <system_error>
@@ -21,12 +22,27 @@ constexpr int tries_to_differ = 8;
 constexpr std::size_t common_events = 20;
 constexpr std::chrono::seconds most_shrink_time(60);
 
-/// The program, as it was called.
+/// A word as a shell takes it.
+std::string shell_text(const std::string& word) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) || std::strchr("-_./=:,+@%", c);
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+/// The program, as it was called. (Where a framework says how to run one test, without what was asked
+/// of the framework.)
 std::string program_text() {
   std::ifstream in("/proc/self/cmdline", std::ios::binary);
-  std::string name;
-  std::getline(in, name, '\0');
-  return name.empty() ? "the-program" : name;
+  std::string text, word;
+  while (std::getline(in, word, '\0')) {
+    if (!text.empty() && installed_test_hooks) break;
+    text += (text.empty() ? "" : " ") + shell_text(word);
+  }
+  return text.empty() ? "the-program" : text;
 }
 
 std::string file_text(const std::string& name, std::uint64_t seed) {
@@ -40,7 +56,9 @@ std::string file_text(const std::string& name, std::uint64_t seed) {
 }  // namespace
 
 std::string search::command(const std::string& variable) const {
-  std::string text = variable + " " + program_text();
+  const std::size_t equals = variable.find('=') + 1;
+  std::string text =
+      variable.substr(0, equals) + shell_text(variable.substr(equals)) + " " + program_text();
   if (installed_test_hooks) {
     const std::string arguments = installed_test_hooks->arguments();
     if (!arguments.empty()) text += " " + arguments;
