@@ -112,7 +112,7 @@ class linear_check {
     typename Model::state state{};
     std::vector<typename Model::state> before;
     // Which were done, and what came of it: not tried twice.
-    std::map<std::vector<bool>, std::vector<typename Model::state>> seen;
+    std::map<operation_set, std::vector<typename Model::state>> seen;
     while (!order.done()) {
       if (!steps) return search_end::given_up;
       --steps;

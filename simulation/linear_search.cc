@@ -7,7 +7,7 @@
 namespace eddy::detail {
 
 linear_order::linear_order(const std::vector<interval>& intervals)
-    : end_of_(intervals.size(), none), taken_(intervals.size()) {
+    : end_of_(intervals.size(), none), taken_(intervals.size() / 64 + 1) {
   std::vector<std::pair<std::size_t, event>> all;
   for (std::size_t i = 0; i < intervals.size(); ++i) {
     all.push_back({intervals[i].begun, {i, false, none, none}});
@@ -44,7 +44,7 @@ void linear_order::link_again(std::size_t i) noexcept {
 void linear_order::take() {
   const std::size_t operation = candidate();
   order_.push_back(at_);
-  taken_[operation] = true;
+  taken_[operation / 64] ^= bit_of(operation);
   unlink(at_);
   if (end_of_[operation] != none) {
     unlink(end_of_[operation]);
@@ -57,7 +57,7 @@ void linear_order::take_back() {
   at_ = order_.back();
   order_.pop_back();
   const std::size_t operation = candidate();
-  taken_[operation] = false;
+  taken_[operation / 64] ^= bit_of(operation);
   if (end_of_[operation] != none) {
     link_again(end_of_[operation]);
     ++left_;

@@ -17,6 +17,9 @@ struct interval {
   std::size_t begun, ended;
 };
 
+/// A bit for each.
+using operation_set = std::vector<std::uint64_t>;
+
 /// The beginnings and ends of all operations that are not taken yet, as a list in their order, and a
 /// place in it. What may come next is what begins before the first end.
 class linear_order {
@@ -30,9 +33,9 @@ class linear_order {
   std::size_t candidate() const noexcept { return events_[at_].operation; }
   bool is_open() const noexcept { return end_of_[candidate()] == none; }
   /// The operations that are taken, and the candidate.
-  std::vector<bool> with_candidate() const {
-    std::vector<bool> all = taken_;
-    all[candidate()] = true;
+  operation_set with_candidate() const {
+    operation_set all = taken_;
+    all[candidate() / 64] ^= bit_of(candidate());
     return all;
   }
 
@@ -48,12 +51,15 @@ class linear_order {
     bool is_end = false;
     std::size_t before = none, next = none;
   };
+  static std::uint64_t bit_of(std::size_t operation) noexcept {
+    return std::uint64_t{1} << (operation % 64);
+  }
   void unlink(std::size_t) noexcept;
   void link_again(std::size_t) noexcept;
 
   std::vector<event> events_;  // the first one is the list's head
   std::vector<std::size_t> end_of_;
-  std::vector<bool> taken_;
+  operation_set taken_;
   std::vector<std::size_t> order_;  // the events that were taken
   std::size_t at_ = none;
   std::size_t left_ = 0;
