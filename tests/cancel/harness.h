@@ -161,6 +161,7 @@ class world {
 
   runtime& rt;
   bool is_virtual;
+  bool beside_has_begun = false;
   mutex lock;
   semaphore permits{2};
   event never;

@@ -144,9 +144,11 @@ task<> ping_pong(world& w) {
 task<> a_shielded_read(world& w) {
   auto& c = w.connect();
   w.beside([](world& in, world::connection& to) -> task<> {
+    in.beside_has_begun = true;
     co_await shield(in.pausing(20us));
     co_await shield(in.write(to, 7));
   }(w, c));
+  while (!w.beside_has_begun) co_await next_tick();  // (stopped before, it would write nothing)
   co_await shield(w.read_some(c, 100));
 }
 
