@@ -128,7 +128,7 @@ void run_state::broken(const char* kind, std::string_view text, const std::sourc
 }
 
 void run_state::asked(assertion_site& site, bool held) noexcept {
-  if (std::this_thread::get_id() != thread_) return;
+  if (is_repetition || std::this_thread::get_id() != thread_) return;
   if (site.run != number_) {
     site.run = number_;
     site.held = false;

@@ -55,7 +55,8 @@ class run_state final : public assertions {
   void begin(const choice_source&, const simulation_options&, bool explained);
 
   choices choice;
-  unsigned host = 0;  // whose tick this is; 0: nobody's
+  unsigned host = 0;           // whose tick this is; 0: nobody's
+  bool is_repetition = false;  // what is asked of it was asked before
 
   std::int64_t now() const noexcept { return choice.now; }
   void set_now(std::int64_t time) noexcept { choice.now = time; }

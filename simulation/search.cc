@@ -124,7 +124,10 @@ search::outcome search::counted(const choice_source& source, std::uint64_t index
   if (!good) return outcome::failed;
   if (!options_.check_every || index % options_.check_every) return outcome::good;
   const std::uint64_t hash = run_.trace_hash();
-  return once(source, false) && run_.trace_hash() == hash ? outcome::good : outcome::differs;
+  run_.is_repetition = true;
+  const bool good_again = once(source, false);
+  run_.is_repetition = false;
+  return good_again && run_.trace_hash() == hash ? outcome::good : outcome::differs;
 }
 
 void search::counted_well(const choice_source& source, std::uint64_t index) {

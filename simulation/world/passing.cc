@@ -60,7 +60,7 @@ void give_passed(machine& home, const passed_objects& all, msghdr& m, const requ
     numbers.push_back(home.add(one));
     machine::let_go(*one);  // (which the message held)
   }
-  if (numbers.empty()) return;
+  if (numbers.empty() || !m.msg_control) return;
   const std::size_t size = numbers.size() * sizeof(int);
   const cmsghdr head{CMSG_LEN(size), SOL_SOCKET, SCM_RIGHTS};
   std::memcpy(m.msg_control, &head, sizeof head);

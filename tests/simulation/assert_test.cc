@@ -65,6 +65,13 @@ TEST_F(Assertions, OfSometimesAreCountedInRuns) {
   EXPECT_EQ(report.counted("nothing"), 0U);
 }
 
+TEST_F(Assertions, CountARunOnceWhereItIsRepeated) {
+  simulate_options options;
+  options.check_every = 2;
+  const auto report = simulate(options, [](simulation&) { sometimes<"there is a run">(true); });
+  EXPECT_EQ(report.counted("there is a run"), report.runs);
+}
+
 TEST_F(Assertions, OfSometimesMustHoldInOneRunOfAHundred) {
   const auto never = [](simulation& sim) { sometimes<"never true">(sim.choose(3, "x") > 2); };
   EXPECT_EQ(reason_of({}, never), "sometimes: never true");
