@@ -75,7 +75,7 @@ int machine::status(const request& r) {
     fill(s, *named);
   } else if (const auto* file = dynamic_cast<const open_file*>(of)) {
     fill(s, file->node());
-  } else {
+  } else if (of) {
     s.stx_mode = static_cast<std::uint16_t>(of->mode | 0600);
     s.stx_ino = of->number();
   }
