@@ -96,7 +96,7 @@ void driver::every(between<duration> range, callback f) {
     driver* of;
     std::int64_t least, most;
     callback run;
-    static void begin(std::shared_ptr<repeated> self) {
+    static void begin(const std::shared_ptr<repeated>& self) {
       driver& d = *self->of;
       const std::int64_t away = self->most - self->least;
       const auto by = static_cast<std::int64_t>(d.run_.choice.draw(

@@ -68,7 +68,7 @@ std::string search::command(const std::string& variable) const {
 
 std::string search::keep(const recording& r, std::string& remark) const {
   const std::string folder = wishes_.folder.empty() ? "" : wishes_.folder + "/";
-  const std::string path = folder + file_text(name_, r.seed);
+  std::string path = folder + file_text(name_, r.seed);
   errno = 0;
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << text_of(r);

@@ -4,6 +4,7 @@
 #include <cxxabi.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <stdexcept>
 #include <typeinfo>
@@ -164,7 +165,7 @@ std::uint32_t parts_per_million(double rate, std::string_view what) {
     misuse("a rate is a share, from 0 to 1",
            (std::string(what) + ", " + std::to_string(rate)).c_str());
   }
-  return static_cast<std::uint32_t>(rate * 1'000'000 + 0.5);
+  return static_cast<std::uint32_t>(std::lround(rate * 1'000'000));
 }
 
 void run_state::rate(fault f, double rate) {
