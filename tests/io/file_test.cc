@@ -497,7 +497,7 @@ TEST_P(FileTest, ListingSaysWhyItCannot) {
       file_with("content"), path(""));
 }
 
-TEST_P(file_test, ADirectoryIsSyncedByItsPath) {
+TEST_P(FileTest, ADirectoryIsSyncedByItsPath) {
   run(
       [](std::string folder, std::string name) -> task<> {
         EXPECT_TRUE(co_await sync_directory(folder));
