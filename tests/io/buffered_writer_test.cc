@@ -29,6 +29,7 @@ using kind = sink_step::kind;
 
 class BufferedWriterTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(BufferedWriterTest);
+EDDY_IN_SIMULATION_TOO(BufferedWriterTest);
 
 std::string pattern(std::size_t size, std::size_t from = 0) {
   std::string text(size, ' ');

@@ -15,6 +15,7 @@ namespace {
 
 class copying_both_ways : public io_test {};
 EDDY_ON_EVERY_BACKEND(copying_both_ways);
+EDDY_IN_SIMULATION_TOO(copying_both_ways);
 
 /// A client and a server, and the two ends between which it is copied.
 struct proxied {

@@ -27,6 +27,7 @@ static_assert(std::is_nothrow_move_assignable_v<read_half<tcp_stream>>);
 
 class HalvesTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(HalvesTest);
+EDDY_IN_SIMULATION_TOO(HalvesTest);
 
 TEST_P(HalvesTest, TwoTasksOwnAHalfEachAndTheWritersEndIsTheStreams) {
   run([]() -> task<void> {

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 class LookingAheadTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(LookingAheadTest);
+EDDY_IN_SIMULATION_TOO(LookingAheadTest);
 
 /// What is left, as text.
 task<std::string> rest_of(buffered_reader<scripted>& reader) {

@@ -21,6 +21,7 @@ static_assert(stream<memory_stream> && detail::gathering_stream<memory_stream>);
 
 class MemoryStreamTest : public io_test {};
 EDDY_ON_EVERY_BACKEND(MemoryStreamTest);
+EDDY_IN_SIMULATION_TOO(MemoryStreamTest);
 
 TEST_P(MemoryStreamTest, WhatIsWrittenIsReadWhateverTheCapacity) {
   run([]() -> task<void> {
