@@ -17,7 +17,7 @@ eddy::task<> greet(eddy::tcp_stream peer) {
 
 eddy::task<> server() {
   auto listener = eddy::tcp_listener::bind(eddy::socket_address::any(7000)).value();
-  co_await eddy::serve(listener, greet);
+  co_await eddy::ok(eddy::serve(listener, greet));
 }
 
 eddy::task<> client() {

@@ -44,6 +44,8 @@ task<> start_main(F main, A... args) {
 ///
 /// A main is `task<> main(args...)`: program code, which knows nothing of this. Everything that is left
 /// open (delays, faults, what is drawn below) is a choice, and the same for the same seed.
+/// Hosts that have not ended are killed where the simulation ends: destructors of their tasks then
+/// run, which must not touch what is gone by then (locals of simulate()'s function).
 /// Used by one thread; a caller's bug aborts with a sentence.
 class simulation {
  public:

@@ -11,7 +11,7 @@ import tempfile
 
 
 def main():
-    most_faults, program = int(sys.argv[1]), sys.argv[2:]
+    most_faults, program = int(sys.argv[1]), [os.path.abspath(sys.argv[2]), *sys.argv[3:]]
     with tempfile.TemporaryDirectory() as folder:
         environment = {k: v for k, v in os.environ.items() if not k.startswith('EDDY_')}
         run = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
