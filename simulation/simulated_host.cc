@@ -70,6 +70,10 @@ void simulated_host::raise(int signal) {
                    std::to_string(signal).c_str());
   host_->in().act([h = host_, signal] { h->raise(signal); });
 }
+void simulated_host::program(const std::string& name,
+                             const std::function<task<int>(child&)>& /*main*/) {
+  detail::misuse("simulated_host::program: child processes are not simulated yet", name.c_str());
+}
 void simulated_host::set_clock(duration offset, std::int64_t ppm) {
   if (ppm <= -1'000'000 || ppm > 1'000'000)
     detail::misuse("simulated_host::set_clock: a drift is between -1000000 and 1000000 ppm");

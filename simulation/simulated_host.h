@@ -82,9 +82,10 @@ class simulated_host {
   /// kill(); SIGCHLD and its like: nothing).
   void raise(int signal);
 
+  /// (Not there yet: it aborts, and process::spawn answers function_not_supported.)
   /// What process::spawn finds under this name on this host. Its result is the child's exit code.
   /// Other names: no_such_file_or_directory.
-  void program(std::string name, std::function<task<int>(child&)> main);
+  void program(const std::string& name, const std::function<task<int>(child&)>& main);
   /// Of its wall clock against the world's; and the drift of its monotonic one, in parts per million.
   void set_clock(duration offset, std::int64_t ppm);
   /// May it be killed and cut off by chance (faults::hostile)? Default: a host yes, a client no.
