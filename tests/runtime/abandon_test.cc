@@ -45,8 +45,10 @@ class abandoned : public every_runtime {
     lines = 0;
     l.abandon();
     EXPECT_TRUE(chain.done);
-    EXPECT_EQ(rt().pending().total(), 0U);
-    EXPECT_EQ(alive::count, in_callbacks);
+    if (!has_callbacks) {
+      EXPECT_EQ(rt().pending().total(), 0U);
+      EXPECT_EQ(alive::count, 0);
+    }
     if (before_the_end) before_the_end();
     drop_runtime();
     EXPECT_EQ(alive::count, 0);
@@ -56,7 +58,7 @@ class abandoned : public every_runtime {
  public:
   void line() { ++lines; }
   int lines = 0;
-  int in_callbacks = 0;  // what is still there until the runtime has gone
+  bool has_callbacks = false;  // they stay, with what they have caught, until the runtime has gone
   std::function<void()> before_the_end;
 };
 
@@ -153,6 +155,7 @@ TEST_P(abandoned, AForeignAwaitableIsNotWaitedFor) {
 }
 
 TEST_P(abandoned, CallbacksDoNotRun) {
+  has_callbacks = true;
   hook in_check;
   const auto main = [&](abandoned& test) -> task<> {
     runtime& rt = runtime::current();
@@ -185,6 +188,25 @@ TEST_P(abandoned, WhatDestructorsBeginNeverBegins) {
       }
     } const at_the_end{test};
     co_await sleep_for(1h);
+  };
+  EXPECT_EQ(lines_after(main, 1), 0);
+}
+
+TEST_P(abandoned, WhatDestructorsAskToBeCalledBackIsNot) {
+  has_callbacks = true;
+  const auto main = [](abandoned& test) -> task<> {
+    struct asks {
+      abandoned& test;
+      ~asks() {
+        runtime& rt = runtime::current();
+        const auto say = [&t = test] { t.line(); };
+        rt.next_tick(say);
+        rt.set_immediate(say);
+        rt.set_timeout(0s, say);
+        rt.post(say);
+      }
+    } const at_the_end{test};
+    co_await waits_in_depth(test, 1);
   };
   EXPECT_EQ(lines_after(main, 1), 0);
 }
