@@ -19,9 +19,10 @@
 
 namespace eddy::detail {
 
+constinit simulated_world_factory make_simulated_world = nullptr;
+
 // All of the library's thread-local storage is in this file, small and without destructors: a library
 // that is loaded while threads run finds 64 bytes with each of them, and may be gone before they are.
-constinit simulated_world_factory make_simulated_world = nullptr;
 constinit thread_local loop* current_loop = nullptr;
 constinit thread_local frame_pool* frames_of_thread = &no_frames;
 constinit thread_local backend* world_without_loop = nullptr;
@@ -124,7 +125,7 @@ void loop::run_hooks(int which) noexcept {
   hook_node* node = o.hooks[which].front();
   while (node) {
     o.hook_cursor = o.hooks[which].after(*node);
-    if (node->added_in != ticks_) {
+    if (node->added_in != ticks_ && !abandoned_) {
       node->active = true;
       running = nullptr;  // no task runs now
       try {
@@ -392,6 +393,7 @@ void loop::fail(std::exception_ptr what) noexcept {
 }
 
 void loop::report_error(const std::exception_ptr& what) noexcept {
+  if (abandoned_) return;
   error_callback& heard_by = outside_->on_error;
   if (!heard_by) {
     warn("nobody is left to hear of an exception", what, error_place_);

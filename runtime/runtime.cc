@@ -37,7 +37,9 @@ void loop::outside::nudge() noexcept {
 
 namespace {
 
+/// (Of a loop that is abandoned they are dropped, those too that its tasks' destructors ask for.)
 void call(loop& home, callback& f) noexcept {
+  if (home.is_abandoned()) return;
   home.running = nullptr;  // no task runs now
   try {
     f();
@@ -429,40 +431,9 @@ void use_backend(runtime& rt, backend_factory make, void* context) noexcept {
 
 namespace detail {
 
-/// They stay where they are, with nothing to do.
-void loop::silence_callbacks() {
-  outside& o = *outside_;
-  std::vector<callback> dropped;  // (what they have caught may drop others when it goes)
-  const auto silence = [&dropped](callback& f) {
-    dropped.push_back(std::exchange(f, callback([] {})));
-  };
-  const auto silence_work = [&silence](work& w) {
-    if (w.type == &posted_type || w.type == &next_tick_type || w.type == &immediate_type)
-      silence(static_cast<callback_work&>(w).run_it);
-  };
-  if (!o.inbox.empty()) sort_mail();
-  for (const work_queue* queue : {&microtasks_, &postponed_, &o.posts}) {
-    for (work* w = queue->front(); w; w = queue->after(*w)) silence_work(*w);
-  }
-  for (linked_work* w = immediates_.front(); w; w = immediates_.after(*w)) silence_work(*w);
-  for (auto& phase : o.hooks) {
-    for (hook_node* node = phase.front(); node; node = phase.after(*node)) silence(node->run_it);
-  }
-  for (std::size_t slot = 0; slot < o.timer_slots; ++slot) {
-    callback_timer& t = o.timer_of(slot);
-    if (!t.armed() && !t.is_linked()) continue;
-    if (t.armed()) --callback_timers_;
-    cancel_timer(t, false);
-    dropped.push_back(std::move(t.run_it));
-    o.free_callback_timer(t);
-  }
-  o.on_error = [](const std::exception_ptr&) {};
-}
-
 void loop::abandon() {
   const running_scope running_here(*this);
-  abandoned_ = stopping_ = ends_background_ = true;
-  silence_callbacks();
+  abandoned_ = stopping_ = ends_background_ = true;  // (callbacks: see call())
   refill_budget();
   const auto left = [this] { return tasks && tasks->foreground() + background_tasks != 0; };
   for (int round = 0; round < 2 && left(); ++round) {

@@ -212,9 +212,9 @@ class loop {
   /// From now on it stands for a machine of its own among others on this thread (the simulation):
   /// what one has, no other may use.
   void become_host() noexcept;
+  bool is_host() const noexcept { return is_host_; }
   /// The backend; null: it is not made yet.
   backend* kernel() noexcept;
-  bool is_host() const noexcept { return is_host_; }
 
   // For runtime.cc.
   void run_callback_timer(callback_timer& t) noexcept;
@@ -278,7 +278,6 @@ class loop {
   void poll(bool may_sleep);
   bool must_poll() const noexcept;
   bool has_only_postponed() const noexcept;
-  void silence_callbacks();
   void run_check() noexcept;
   void run_closing() noexcept;
   bool run_tasks_to_end();

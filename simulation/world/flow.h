@@ -44,7 +44,7 @@ class flow : public std::enable_shared_from_this<flow> {
   // ---- The writer's
 
   std::size_t room() const noexcept;
-  /// So many of those bytes, for which there is room, behind the first `skip`.
+  /// So many of those bytes, for which there is room.
   void put(const msghdr&, std::size_t n);
   /// Objects that go with the next `n` bytes that are put.
   void attach(std::vector<std::shared_ptr<object>> passed, std::size_t n);

@@ -201,8 +201,8 @@ int kernel::call(const request& r) {
 
 void kernel::report(waiting& w, detail::turn& t) {
   operation& o = *w.what;
-  machine_.in().events_seen().note({machine_.in().now(), machine_.number(), o.ask.what, o.result,
-                                    o.ask.descriptor, w.of ? w.of->number() : 0});
+  machine_.in().events_seen().note(machine_.in().now(), machine_.number(), o.ask.what, o.result,
+                                   w.of ? w.of->number() : 0);
   machine_.in().tell(machine_, o);
   leave(w);
   o.handle = 0;
